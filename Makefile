@@ -1,0 +1,1 @@
+# pipepost: POSIX make (with != of POSIX.1-2024), one file, no recursion.

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef LIB_REPORT_H
+#define LIB_REPORT_H
+
+/*
+ * The report language: events, fields, dialects (smtpd-report(7)).  The table
+ * is in report_table.c, a line becomes a record in report_parse.c, values
+ * become a line in report_write.c.
+ */
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/slice.h"
+
+enum dialect {			/* in order of age; versions are names, never numbers */
+	DIALECT_DAY1,		/* 2018-11-01: report|in-smtp-EVENT|... */
+	DIALECT_UNVERSIONED,	/* 2018-11-02: report|smtp-in|EVENT|... */
+	DIALECT_1,
+	DIALECT_0,
+	DIALECT_0_1,
+	DIALECT_0_2,
+	DIALECT_0_3,
+	DIALECT_0_4,
+	DIALECT_0_5,
+	DIALECT_0_6,
+	DIALECT_0_7,
+	DIALECT_UNKNOWN,	/* read as the newest */
+	DIALECT_MAX
+};
+
+enum subsystem { SUBSYSTEM_SMTP_IN, SUBSYSTEM_SMTP_OUT, SUBSYSTEM_QUEUE, SUBSYSTEM_STATS, SUBSYSTEM_MAX };
+
+enum event {
+	EV_LINK_CONNECT,
+	EV_LINK_GREETING,
+	EV_LINK_IDENTIFY,
+	EV_LINK_TLS,
+	EV_LINK_AUTH,
+	EV_LINK_RESET,
+	EV_LINK_DISCONNECT,
+	EV_TX_BEGIN,
+	EV_TX_MAIL,
+	EV_TX_RCPT,
+	EV_TX_ENVELOPE,
+	EV_TX_DATA,
+	EV_TX_RESET,
+	EV_TX_COMMIT,
+	EV_TX_ROLLBACK,
+	EV_PROTOCOL_CLIENT,
+	EV_PROTOCOL_SERVER,
+	EV_FILTER_RESPONSE,
+	EV_FILTER_REPORT,
+	EV_TIMEOUT,
+	EV_REPORT_GAP,
+	EV_MAX,
+	EV_UNKNOWN = EV_MAX
+};
+
+enum field {
+	RF_VERSION, RF_TIME, RF_SUBSYSTEM, RF_EVENT, RF_SESSION,	/* the prefix */
+	RF_RDNS, RF_FCRDNS, RF_SRC, RF_DEST,
+	RF_HOSTNAME,
+	RF_METHOD, RF_IDENTITY,
+	RF_TLS,
+	RF_USERNAME, RF_RESULT,
+	RF_MSGID, RF_EVPID, RF_SIZE, RF_ADDRESS,
+	RF_COMMAND, RF_REPLY,
+	RF_PHASE, RF_DECISION, RF_PARAM,
+	RF_KIND, RF_FILTER, RF_MESSAGE,
+	RF_COUNT, RF_FIRST, RF_LAST,
+	RF_MAX
+};
+
+enum field_type {
+	RT_TOKEN,		/* a word that never holds '|' */
+	RT_HEX64, RT_HEX32,	/* 16 or 8 lower-case hex digits */
+	RT_NUMBER,		/* decimal */
+	RT_TIME,		/* seconds since the epoch, perhaps with a fraction */
+	RT_ADDRESS,		/* host:port, written per dialect (lib/addr.h) */
+	RT_TLS,			/* version, cipher, bits, written per dialect */
+	RT_MAIL,		/* mail address, may hold '|'; in brackets in dialect 1 */
+	RT_TEXT			/* may hold '|' where the table allows it */
+};
+
+/* One session, transaction or filter result in the words of the field. */
+enum result { RESULT_OK, RESULT_TEMPFAIL, RESULT_PERMFAIL, RESULT_MAX };
+extern const char *const result_names[RESULT_MAX];
+
+enum fcrdns { FCRDNS_PASS, FCRDNS_FAIL, FCRDNS_ERROR, FCRDNS_MAX };
+extern const char *const fcrdns_names[FCRDNS_MAX];
+
+extern const char *const subsystem_names[SUBSYSTEM_MAX];
+extern const char *const dialect_names[DIALECT_MAX];
+
+#define REPORT_FIELDS	9	/* most parameters of an event, and one */
+
+struct report_field {
+	const char	*name;
+	enum field_type	 type;
+};
+struct report_event {
+	const char	*name;
+	uint8_t		 field[REPORT_FIELDS];	/* newest order; RF_VERSION (0) ends it */
+	uint8_t		 optional;		/* how many at the end may be missing */
+};
+struct report_order {		/* another order, up to and including a dialect */
+	enum dialect	 upto;
+	enum event	 event;
+	uint8_t		 field[REPORT_FIELDS];
+};
+extern const struct report_field report_fields[RF_MAX];
+extern const struct report_event report_events[EV_MAX];
+extern const struct report_order report_orders[];	/* field[0] RF_VERSION and upto DIALECT_MAX ends it */
+
+/* RF_MAX if there is none; aliases of smtpd-filters(7) are accepted. */
+enum field	report_field_by_name(struct slice);
+enum event	report_event_by_name(struct slice);	/* EV_UNKNOWN */
+enum dialect	report_dialect_by_version(struct slice);	/* DIALECT_UNKNOWN */
+
+/* -- reading -- */
+
+enum report_class { REPORT_KNOWN, REPORT_FOREIGN, REPORT_MALFORMED };
+
+struct report {
+	struct slice	 line;		/* without its LF */
+	enum dialect	 dialect;
+	enum event	 event;		/* EV_UNKNOWN: fields beyond the prefix are not cut */
+	uint64_t	 present;	/* bit 1 << RF_x: field[RF_x] is set */
+	struct slice	 field[RF_MAX];	/* into the line; stale where not present */
+	const char	*error;		/* why, if malformed */
+};
+
+static inline bool
+report_has(const struct report *r, enum field f)
+{
+	return (r->present >> f & 1) != 0;
+}
+
+/* Cuts line (no LF) into *r, which points into it.  Never fails otherwise than by its class. */
+enum report_class report_parse(struct report *r, struct slice line);
+
+/* -- writing -- */
+
+struct report_value {
+	enum field	 field;
+	uint64_t	 num;		/* RT_HEX64, RT_HEX32, RT_NUMBER; RT_TIME in microseconds */
+	const char	*token;		/* RT_TOKEN: a literal of ours */
+	struct slice	 text;		/* RT_ADDRESS ("1.2.3.4:25", "[v6]:25", "unix:/path"), RT_TLS
+					 * ("TLSv1.3:CIPHER:256"), RT_MAIL without brackets, RT_TEXT */
+};
+
+struct report_head {
+	enum subsystem	 subsystem;
+	uint64_t	 time;		/* microseconds since the epoch */
+	uint64_t	 session;
+};
+
+/* Long enough for every line that smtpd writes (texts are cut, see report_write). */
+#define REPORT_LINE_MAX	16384
+
+/*
+ * Writes one line of dialect DIALECT_1 or DIALECT_0_7, LF included, to buf and returns its length.
+ * Texts are copied as they are (emitters have made them safe); what does not fit size (at
+ * least 1024) is cut, the LF always stands.  v holds the event's fields in any order; one that is
+ * missing and not optional is written empty.
+ */
+size_t	report_write(char *buf, size_t size, enum dialect, enum event,
+	    const struct report_head *, const struct report_value *v, size_t n);
+
+/*
+ * Makes text safe for a field: control bytes (NUL, LF, DEL ...) as \ooo; `|` too if bar is
+ * false.  Writes at most size bytes to buf, cutting at a whole unit; returns the slice.
+ */
+struct slice report_safe(char *buf, size_t size, struct slice text, bool bar);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_CONF_H
+#define SMTPD_CONF_H
+
+/*
+ * The configuration: what smtpd.conf(5) says, as structs.  The parent reads
+ * the files; the other processes are sent the same text (struct conf_source)
+ * and parse it again, so that nothing needs to be serialized.
+ * Directives are the rows of conf.c.  Used by all processes.
+ */
+#include <sys/queue.h>
+#include <netinet/in.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/report.h"
+
+#define CONF_FILE	SYSCONFDIR "/mail/smtpd.conf"
+
+/* A file that was read, by the name under which the configuration includes it. */
+struct conf_source {
+	TAILQ_ENTRY(conf_source) entry;
+	char		*name;
+	char		*text;
+	size_t		 size;
+};
+TAILQ_HEAD(conf_sources, conf_source);
+
+struct table;			/* smtpd/table.h */
+
+enum listen_tls { LISTEN_PLAIN, LISTEN_TLS, LISTEN_TLS_REQUIRE, LISTEN_SMTPS };
+
+/* A `listen on` directive.  One may give several sockets (names, interfaces). */
+struct listen {
+	TAILQ_ENTRY(listen) entry;
+	unsigned	 index;		/* order in the file, from 0 */
+	bool		 socket;	/* listen on socket */
+	char		*on;		/* interface, address or host name */
+	int		 family;	/* AF_UNSPEC, AF_INET, AF_INET6 */
+	uint16_t	 port;		/* host order */
+	enum listen_tls	 tls;
+	char		*pki;		/* NULL: the one named like hostname, or the only one */
+	char		*hostname;	/* NULL: conf.hostname */
+	char		*tag;
+	bool		 mask_src;
+	bool		 no_dsn;	/* accepted; DSN comes with the relay */
+};
+
+struct pki {
+	TAILQ_ENTRY(pki) entry;
+	char		*name;
+	char		*cert;		/* paths, read by the parent */
+	char		*key;
+};
+
+struct ca {
+	TAILQ_ENTRY(ca)	 entry;
+	char		*name;
+	char		*cert;
+};
+
+enum action_kind { ACTION_MAILDIR, ACTION_MDA };
+
+struct action {
+	TAILQ_ENTRY(action) entry;
+	char		*name;
+	enum action_kind kind;
+	char		*arg;		/* path or command, with %{...}; never NULL */
+	char		*user;		/* NULL: the recipient's */
+	struct table	*alias;
+	struct table	*virtual;
+	int64_t		 ttl;		/* seconds; 0: conf.queue_ttl */
+};
+
+enum criterion_kind {
+	FROM_ANY, FROM_LOCAL, FROM_SRC, FROM_SOCKET,
+	FOR_ANY, FOR_LOCAL, FOR_DOMAIN, FOR_RCPT_TO,
+	WITH_TAG, WITH_TLS, WITH_HELO, WITH_MAIL_FROM, WITH_RCPT_TO
+};
+
+struct criterion {
+	STAILQ_ENTRY(criterion) entry;
+	enum criterion_kind kind;
+	bool		 negate;
+	bool		 regex;		/* table holds regular expressions */
+	struct table	*table;		/* NULL where the kind has none */
+};
+STAILQ_HEAD(criteria, criterion);
+
+/* A `match` directive; every criterion must hold.  from local / for local are added where not said. */
+struct rule {
+	TAILQ_ENTRY(rule) entry;
+	struct criteria	 criteria;
+	struct action	*action;	/* NULL: reject */
+};
+
+enum overflow { OVERFLOW_DROP, OVERFLOW_WAIT };
+
+struct proc_conf {		/* a `proc` directive */
+	TAILQ_ENTRY(proc_conf) entry;
+	unsigned	 index;		/* order in the file, from 0 */
+	char		*name;
+	char		*command;
+	char		*user, *group, *chroot;		/* NULL: default */
+	enum dialect	 dialect;	/* DIALECT_1 or DIALECT_0_7 */
+	size_t		 buffer;	/* bytes, default 64M */
+	enum overflow	 overflow;
+	int64_t		 wait;		/* seconds, overflow wait [TIME] */
+	bool		 smtp_in, smtp_out;	/* report ... on it */
+};
+
+struct conf {
+	char		 hostname[256];	/* `smtp hostname`? no: gethostname() or /etc/mail/mailname */
+	char		*spool;
+	char		*control;	/* control socket; submission is control.submit */
+	int64_t		 queue_ttl;	/* seconds, default 4 days */
+	size_t		 max_message_size;	/* bytes, default 35M */
+	char		 sub_addr_delim;	/* default '+' */
+	size_t		 max_mails;	/* smtp limit max-mails: transactions a session, 100 */
+	size_t		 max_rcpt;	/* smtp limit max-rcpt: recipients a transaction, 1000 */
+	size_t		 max_sessions;	/* smtp limit max-sessions (ours), 0: what descriptors allow */
+	size_t		 max_errors;	/* smtp limit max-errors (ours), 20 */
+	int64_t		 idle;		/* smtp limit idle TIME (ours), seconds, 300 */
+	TAILQ_HEAD(, table)	 tables;
+	TAILQ_HEAD(, listen)	 listens;
+	TAILQ_HEAD(, pki)	 pkis;
+	TAILQ_HEAD(, ca)	 cas;
+	TAILQ_HEAD(, action)	 actions;
+	TAILQ_HEAD(, rule)	 rules;
+	TAILQ_HEAD(, proc_conf)	 procs;
+	struct conf_sources	 sources;	/* main file first */
+};
+
+/*
+ * Reads and parses a file and what it includes.  Errors (file:line:column:
+ * token: what would be right) go to errors; NULL if there was any.
+ * macros: NAME=VALUE strings of -D, NULL-terminated, or NULL.
+ */
+struct conf *conf_load(const char *path, char *const macros[], FILE *errors);
+/* The same from sources already read; takes them over. */
+struct conf *conf_parse(struct conf_sources *, char *const macros[], FILE *errors);
+void	conf_free(struct conf *);
+
+struct action	*conf_action(const struct conf *, struct slice name);
+struct table	*conf_table(const struct conf *, struct slice name);
+struct pki	*conf_pki(const struct conf *, const char *name);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_IPC_H
+#define SMTPD_IPC_H
+
+/*
+ * Messages between processes.  A channel is a SOCK_SEQPACKET socket; a packet
+ * holds one or more messages, collected during a loop turn and sent at its end.
+ * The rows of ipc.c say who may send a message to whom, how large it is and
+ * whether it carries a descriptor; what disagrees is logged and dropped, and
+ * its descriptor closed.  Nothing here blocks.  Used by all processes.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/slice.h"
+
+enum process {			/* rows of proc.c */
+	PROC_PARENT, PROC_SMTP, PROC_LOOKUP, PROC_QUEUE, PROC_DELIVER,
+	PROC_OFFLINE,
+	PROC_MAX
+};
+
+enum ipc_type {			/* rows of ipc.c: sender, receiver, payload */
+	/* parent to every process, before anything else */
+	IPC_CONF_SOURCE,	/* str name, bytes text piece (pieces of a name are joined) */
+	IPC_CONF_MACRO,		/* str NAME=VALUE */
+	IPC_CONF_DONE,		/* u8 verbosity */
+	IPC_PEER,		/* u8 process, str instance (deliver: user); fd */
+	IPC_START,		/* all was sent: work */
+	IPC_STOP,		/* finish what is being written, then exit */
+	IPC_READY,		/* child to parent: configured and waiting */
+	/* parent and smtp */
+	IPC_LISTENER,		/* u32 listen index, str "addr:port" (empty: submission socket); fd */
+	IPC_PKI,		/* str name, bytes certificate chain (PEM), bytes key (PEM) */
+	IPC_PROC_STDIN,		/* u32 proc index; fd */
+	IPC_PROC_OUTPUT,	/* u32 proc index; fd */
+	IPC_PROC_FAILED,	/* smtp to parent: u32 proc index: end its group, start it again */
+	/* smtp and lookup */
+	IPC_RCPT,		/* struct ipc_rcpt */
+	IPC_VERDICT,		/* u64 session, u32 msgid, u32 serial, u8 enum verdict, u32 n, n * u64 evpid */
+	/* lookup to queue */
+	IPC_ENVELOPE,		/* struct ipc_envelope */
+	/* smtp and queue */
+	IPC_LEASE,		/* queue to smtp: u32 first, u32 count: msgids to use */
+	IPC_LEASE_WANT,
+	IPC_WINDOW,		/* queue to smtp, deliver to queue: u32 bytes more of content may be sent */
+	IPC_CONTENT,		/* u32 msgid, bytes: a piece of a large message */
+	IPC_COMMIT,		/* struct ipc_commit */
+	IPC_COMMITTED,		/* u32 msgid, u8 enum commit_result, u64 size */
+	IPC_DISCARD,		/* u32 msgid: forget it, no answer */
+	IPC_SPACE,		/* queue to smtp: u8 1: takes mail, 0: full (452) */
+	IPC_ORPHAN,		/* queue to smtp: u64 session, u32 msgid, u64 size: committed for a dead smtp */
+	/* queue and parent */
+	IPC_CONTROL,		/* parent to queue: the listening control socket; fd */
+	IPC_DELIVER_WANT,	/* queue to parent: str user */
+	IPC_DELIVER_PEER,	/* parent to queue: str user; fd */
+	IPC_DELIVER_NONE,	/* parent to queue: str user, u8 permanent, str why */
+	IPC_SHUTDOWN,		/* queue to parent: smtpctl stop */
+	/* queue and deliver */
+	IPC_JOB,		/* struct ipc_job */
+	IPC_JOB_CONTENT,	/* u64 evpid, bytes: a piece of a large message */
+	IPC_RESULT,		/* u64 evpid, u8 enum job_result, str text */
+	IPC_MAX
+};
+
+enum verdict {			/* of a recipient; smtp_reply.c has the words */
+	VERDICT_OK,
+	VERDICT_NO_RULE,	/* 550 nothing matches */
+	VERDICT_REJECTED,	/* 550 a rule says reject */
+	VERDICT_UNKNOWN_USER,	/* 550 5.1.1 */
+	VERDICT_TEMPFAIL,	/* 451 a table or the user data base failed */
+	VERDICT_LOOP,		/* 550 aliases go in circles */
+	VERDICT_ERROR		/* 550 an alias says error:... */
+};
+
+enum commit_result { COMMIT_OK, COMMIT_TEMPFAIL /* 451 */, COMMIT_FULL /* 452 */ };
+
+enum job_result { JOB_DONE, JOB_TEMPFAIL, JOB_PERMFAIL };
+
+/* The largest payload of one message: small content with its head. */
+#define IPC_MAX_DATA	(128 * 1024 + 32 * 1024)
+
+struct ipc_rcpt {
+	uint64_t	 session;
+	uint32_t	 msgid;
+	uint32_t	 serial;	/* of the question, so that late answers are told apart */
+	bool		 local;		/* over the submission socket */
+	bool		 tls;
+	struct slice	 src;		/* client address in text, no port; "local" */
+	struct slice	 tag;
+	struct slice	 helo;
+	struct slice	 sender;	/* path without brackets; empty: null */
+	struct slice	 rcpt;		/* path without brackets, quotes kept as typed */
+};
+
+struct ipc_envelope {		/* one resolved recipient */
+	uint32_t	 msgid;
+	uint64_t	 evpid;
+	int64_t		 ttl;		/* seconds */
+	struct slice	 action;	/* name of an action */
+	struct slice	 user;		/* login that delivers */
+	struct slice	 rcpt;		/* address as the client gave it */
+	struct slice	 dest;		/* address after aliases, user@domain */
+};
+
+struct ipc_commit {
+	uint32_t	 msgid;
+	uint32_t	 nenvelopes;	/* how many IPC_ENVELOPE belong to it */
+	uint64_t	 session;
+	uint64_t	 size;		/* bytes of content in all */
+	struct slice	 sender;
+	struct slice	 helo;
+	struct slice	 src;
+	struct slice	 content;	/* whole if small; empty if it came by IPC_CONTENT */
+};
+
+struct ipc_job {		/* queue to deliver: values only, never a path or command */
+	uint64_t	 evpid;
+	uint32_t	 attempt;	/* from 1 */
+	int64_t		 arrival;	/* wall seconds; names the maildir file */
+	uint64_t	 size;		/* of content */
+	struct slice	 action;
+	struct slice	 user;
+	struct slice	 sender;
+	struct slice	 rcpt;
+	struct slice	 dest;
+	struct slice	 content;	/* whole if small; else by IPC_JOB_CONTENT, within IPC_WINDOW */
+};
+
+/* What was received.  data and what is parsed out of it live until the callback returns. */
+struct ipc_msg {
+	enum ipc_type	 type;
+	struct slice	 data;		/* the part not yet read by ipc_get_* */
+	int		 fd;		/* -1, or the receiver's to close; set to -1 once taken */
+	bool		 bad;		/* ipc_get_* ran off the end */
+};
+
+struct ipc;			/* one channel */
+
+/*
+ * cb is called for each message; with NULL when the peer is gone (everything
+ * it sent was read before), after which the channel must be freed by cb.
+ */
+typedef void (*ipc_cb)(struct ipc *, struct ipc_msg *, void *arg);
+
+struct ipc *ipc_new(enum process self, enum process peer, int fd, ipc_cb, void *arg);
+void	 ipc_free(struct ipc *);
+/* Bytes queued and not yet taken by the socket: stop producing above your bound. */
+size_t	 ipc_backlog(const struct ipc *);
+/* Called when the backlog has gone down to zero after having been more. */
+void	 ipc_on_drain(struct ipc *, void (*fn)(struct ipc *, void *));
+/* Reads and dispatches what is there now, without waiting. */
+void	 ipc_drain(struct ipc *);
+/* Sends what is queued, as far as the socket takes it: the end of a turn does it too. */
+void	 ipc_flush(struct ipc *);
+void	 ipc_flush_all(void);	/* a loop_at_end hook */
+
+/* Compose: begin, put..., end.  A message goes out in the order of begin. */
+void	 ipc_begin(struct ipc *, enum ipc_type);
+void	 ipc_put_u8(struct ipc *, uint8_t);
+void	 ipc_put_u32(struct ipc *, uint32_t);
+void	 ipc_put_u64(struct ipc *, uint64_t);
+void	 ipc_put_slice(struct ipc *, struct slice);	/* length and bytes */
+void	 ipc_end(struct ipc *);
+void	 ipc_end_fd(struct ipc *, int fd);		/* fd is closed once sent */
+
+/* Parse, in the same order.  Off the end: zeros, and msg->bad is set. */
+uint8_t	 ipc_get_u8(struct ipc_msg *);
+uint32_t ipc_get_u32(struct ipc_msg *);
+uint64_t ipc_get_u64(struct ipc_msg *);
+struct slice ipc_get_slice(struct ipc_msg *);
+/* Takes the descriptor out of the message. */
+int	 ipc_take_fd(struct ipc_msg *);
+/* After the gets: 1 if all was read and nothing missed; else logs and says 0. */
+int	 ipc_complete(struct ipc *, struct ipc_msg *);
+
+/* The structs above, each way, in ipc_msg.c.  get: 1, or 0 if malformed (logged). */
+void	 ipc_send_rcpt(struct ipc *, const struct ipc_rcpt *);
+int	 ipc_get_rcpt(struct ipc *, struct ipc_msg *, struct ipc_rcpt *);
+void	 ipc_send_envelope(struct ipc *, const struct ipc_envelope *);
+int	 ipc_get_envelope(struct ipc *, struct ipc_msg *, struct ipc_envelope *);
+void	 ipc_send_commit(struct ipc *, const struct ipc_commit *);
+int	 ipc_get_commit(struct ipc *, struct ipc_msg *, struct ipc_commit *);
+void	 ipc_send_job(struct ipc *, const struct ipc_job *);
+int	 ipc_get_job(struct ipc *, struct ipc_msg *, struct ipc_job *);
+
+const char *ipc_type_name(enum ipc_type);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_PROC_H
+#define SMTPD_PROC_H
+
+/*
+ * The processes of smtpd: a row each in proc.c (name, user, root, peers, main
+ * function).  A child is the same binary executed again with -x NAME; its
+ * channel to the parent is descriptor 3.  Used by all processes.
+ */
+#include <stdbool.h>
+
+#include "smtpd/conf.h"
+#include "smtpd/ipc.h"
+
+struct proc_row {
+	const char	*name;
+	const char	*user;		/* if started as root; missing: _smtpd */
+	const char	*root;		/* chroot; NULL none, "spool" the spool directory */
+	void		(*main)(void);	/* called once configured: sets up events, returns */
+	/* A message from a peer or the parent; NULL msg: that peer is gone. */
+	void		(*message)(enum process peer, struct ipc *, struct ipc_msg *);
+	/* A peer's channel is there (new, or again after a restart). */
+	void		(*peer)(enum process peer, struct ipc *, const char *instance);
+	void		(*stop)(void);	/* IPC_STOP: finish, then loop_stop() */
+};
+extern const struct proc_row proc_rows[PROC_MAX];
+
+extern enum process	 proc_self;
+extern struct conf	*proc_conf;	/* of this process */
+extern struct ipc	*proc_parent;	/* channel to the parent, in a child */
+extern bool		 proc_privileged;	/* the parent was started as root */
+
+/* The life of a child: read the configuration, drop privileges, run the loop. */
+void	proc_child(enum process);
+
+/* One set per process, defined in PREFIX.c, referred to by proc.c only. */
+void	smtp_main(void), lookup_main(void), queue_main(void), deliver_main(void), offline_main(void);
+void	smtp_message(enum process, struct ipc *, struct ipc_msg *);
+void	lookup_message(enum process, struct ipc *, struct ipc_msg *);
+void	queue_message(enum process, struct ipc *, struct ipc_msg *);
+void	deliver_message(enum process, struct ipc *, struct ipc_msg *);
+void	smtp_peer(enum process, struct ipc *, const char *);
+void	lookup_peer(enum process, struct ipc *, const char *);
+void	queue_peer(enum process, struct ipc *, const char *);
+void	deliver_peer(enum process, struct ipc *, const char *);
+void	smtp_stop(void), lookup_stop(void), queue_stop(void), deliver_stop(void);
+
+#endif

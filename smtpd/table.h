@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_TABLE_H
+#define SMTPD_TABLE_H
+
+/*
+ * Tables of table(5): lists and mappings, written in smtpd.conf or in a file.
+ * A file is read on first use and again when it changes; a file that cannot be
+ * read leaves the last good content, or says TABLE_ERROR.  Used by conf (to
+ * build them) and by the lookup process (to ask them).
+ */
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/slice.h"
+
+enum table_answer { TABLE_ERROR = -1, TABLE_NO, TABLE_YES };
+
+enum table_service {		/* how a key is compared with the entries */
+	TABLE_STRING,		/* ASCII case ignored */
+	TABLE_DOMAIN,		/* a domain, `*` globs allowed in entries */
+	TABLE_NETADDR,		/* an address in text; entries addresses and CIDR */
+	TABLE_MAILADDR,		/* user@domain; entries user@domain, @domain, user, domain */
+	TABLE_REGEX		/* entries are extended regular expressions, case ignored */
+};
+
+struct table {
+	TAILQ_ENTRY(table) entry;
+	char		*name;		/* "<dynamic:N>" for inline lists */
+	char		*path;		/* NULL: written in smtpd.conf */
+	bool		 mapping;	/* as declared; a file decides line by line */
+	struct table_content *content;
+};
+
+struct table	*table_new(const char *name, const char *path);
+void		 table_free(struct table *);
+/* Adds an entry to a table written in smtpd.conf; value NULL in a list. */
+int		 table_add(struct table *, struct slice key, struct slice value);
+/* Is key in it, compared as the service says? */
+enum table_answer table_match(struct table *, enum table_service, struct slice key);
+/* The value of key (case ignored) in *value, valid until the next call on the table. */
+enum table_answer table_get(struct table *, struct slice key, struct slice *value);
+
+#endif
