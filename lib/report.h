@@ -32,7 +32,7 @@ enum dialect {			/* in order of age; versions are names, never numbers */
 
 enum subsystem { SUBSYSTEM_SMTP_IN, SUBSYSTEM_SMTP_OUT, SUBSYSTEM_QUEUE, SUBSYSTEM_STATS, SUBSYSTEM_MAX };
 
-enum event {
+enum event_id {
 	EV_LINK_CONNECT,
 	EV_LINK_GREETING,
 	EV_LINK_IDENTIFY,
@@ -52,7 +52,7 @@ enum event {
 	EV_PROTOCOL_SERVER,
 	EV_FILTER_RESPONSE,
 	EV_FILTER_REPORT,
-	EV_TIMEOUT,
+	EV_TIMED_OUT,		/* libevent has an EV_TIMEOUT, and a struct event */
 	EV_REPORT_GAP,
 	EV_MAX,
 	EV_UNKNOWN = EV_MAX
@@ -107,7 +107,7 @@ struct report_event {
 };
 struct report_order {		/* another order, up to and including a dialect */
 	enum dialect	 upto;
-	enum event	 event;
+	enum event_id	 event;
 	uint8_t		 field[REPORT_FIELDS];
 };
 extern const struct report_field report_fields[RF_MAX];
@@ -116,7 +116,7 @@ extern const struct report_order report_orders[];	/* field[0] RF_VERSION and upt
 
 /* RF_MAX if there is none; aliases of smtpd-filters(7) are accepted. */
 enum field	report_field_by_name(struct slice);
-enum event	report_event_by_name(struct slice);	/* EV_UNKNOWN */
+enum event_id	report_event_by_name(struct slice);	/* EV_UNKNOWN */
 enum dialect	report_dialect_by_version(struct slice);	/* DIALECT_UNKNOWN */
 
 /* -- reading -- */
@@ -126,7 +126,7 @@ enum report_class { REPORT_KNOWN, REPORT_FOREIGN, REPORT_MALFORMED };
 struct report {
 	struct slice	 line;		/* without its LF */
 	enum dialect	 dialect;
-	enum event	 event;		/* EV_UNKNOWN: fields beyond the prefix are not cut */
+	enum event_id	 event;		/* EV_UNKNOWN: fields beyond the prefix are not cut */
 	uint64_t	 present;	/* bit 1 << RF_x: field[RF_x] is set */
 	struct slice	 field[RF_MAX];	/* into the line; stale where not present */
 	const char	*error;		/* why, if malformed */
@@ -166,7 +166,7 @@ struct report_head {
  * least 1024) is cut, the LF always stands.  v holds the event's fields in any order; one that is
  * missing and not optional is written empty.
  */
-size_t	report_write(char *buf, size_t size, enum dialect, enum event,
+size_t	report_write(char *buf, size_t size, enum dialect, enum event_id,
 	    const struct report_head *, const struct report_value *v, size_t n);
 
 /*

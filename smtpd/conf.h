@@ -46,7 +46,7 @@ struct listen {
 	char		*hostname;	/* NULL: conf.hostname */
 	char		*tag;
 	bool		 mask_src;
-	bool		 no_dsn;	/* accepted; DSN comes with the relay */
+	bool		 no_dsn;	/* DSN is not offered anyway */
 };
 
 struct pki {
@@ -113,7 +113,7 @@ struct proc_conf {		/* a `proc` directive */
 };
 
 struct conf {
-	char		 hostname[256];	/* `smtp hostname`? no: gethostname() or /etc/mail/mailname */
+	char		 hostname[256];	/* /etc/mail/mailname, else gethostname(2) */
 	char		*spool;
 	char		*control;	/* control socket; submission is control.submit */
 	int64_t		 queue_ttl;	/* seconds, default 4 days */
@@ -122,6 +122,7 @@ struct conf {
 	size_t		 max_mails;	/* smtp limit max-mails: transactions a session, 100 */
 	size_t		 max_rcpt;	/* smtp limit max-rcpt: recipients a transaction, 1000 */
 	size_t		 max_sessions;	/* smtp limit max-sessions (ours), 0: what descriptors allow */
+	size_t		 max_line;	/* smtp limit max-line (ours): bytes of a body line, 65536 */
 	size_t		 max_errors;	/* smtp limit max-errors (ours), 20 */
 	int64_t		 idle;		/* smtp limit idle TIME (ours), seconds, 300 */
 	TAILQ_HEAD(, table)	 tables;
