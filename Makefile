@@ -1,1 +1,138 @@
+# SPDX-License-Identifier: ISC
 # pipepost: POSIX make (with != of POSIX.1-2024), one file, no recursion.
+# A new file is one word in a list below; a tool is one word in TOOLS.
+.POSIX:
+.SUFFIXES: .c .o
+
+PREFIX =	/usr/local
+BINDIR =	$(PREFIX)/bin
+SBINDIR =	$(PREFIX)/sbin
+MANDIR =	$(PREFIX)/share/man
+LIBEXECDIR =	$(PREFIX)/libexec/smtpd
+SYSCONFDIR =	/etc
+SPOOLDIR =	/var/spool/smtpd
+CONTROLSOCK =	/var/run/smtpd.sock
+DESTDIR =
+
+# What the builder may choose.  WERROR=-Werror is for CI.
+CC =		cc
+CFLAGS =	-O2 -g
+LDFLAGS =
+WERROR =
+FUZZ_CC =	clang
+FUZZ_SECONDS =	600
+KILLS =		500
+
+LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls 2>/dev/null || :
+BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
+SMTPD_LIBS !=	pkg-config --libs libevent libtls 2>/dev/null || echo -levent -ltls
+CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
+
+CPP_ALL =	-I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+		-DSYSCONFDIR='"$(SYSCONFDIR)"' -DSPOOLDIR='"$(SPOOLDIR)"' \
+		-DCONTROLSOCK='"$(CONTROLSOCK)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' \
+		$(LIB_CFLAGS)
+CC_ALL =	-std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes \
+		-fPIE -MMD -MP $(CPP_ALL)
+HARDEN =	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+LD_ALL =	-pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+		-fno-sanitize-recover=all
+
+# -- what there is --------------------------------------------------------
+
+LIB_OBJS !=	ls lib/*.c 2>/dev/null | sed 's/c$$/o/'
+
+# The daemon; smtpctl and sendmail are programs of their own.
+SMTPD_OBJS !=	ls smtpd/*.c | grep -v -e smtpctl.c -e sendmail.c | sed 's/c$$/o/'
+READY !=	grep -l main smtpd/queue.c smtpd/deliver.c smtpd/lookup.c smtpd/smtp.c smtpd/smtpd.c 2>/dev/null | wc -l
+SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/submit.o
+
+TOOLS !=	ls bin/*.c 2>/dev/null | sed 's/\.c$$//'
+DAEMON !=	for p in smtpctl sendmail; do \
+		    if [ -f smtpd/$$p.c ]; then echo smtpd/$$p; fi; done; \
+		if [ $(READY) = 5 ]; then echo smtpd/smtpd; fi
+
+UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
+FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
+
+PROGRAMS =	$(DAEMON) $(TOOLS)
+OBJS =		$(LIB_OBJS) $(SMTPD_OBJS)
+ALL_OBJS =	$(OBJS) smtpd/smtpctl.o smtpd/sendmail.o $(TOOLS:=.o) $(UNIT:=.o)
+FUZZ_OBJS =	$(FUZZ:=.o)
+
+A =		build/asan
+# The files *.d that the compiler wrote: which headers an object was made from.
+# POSIX has no optional include and no pattern in one, so they are put together.
+DEPEND !=	mkdir -p build; { cat */*.d tests/*/*.d $(A)/*/*.d \
+		    $(A)/tests/*/*.d || :; } >build/depend.$$$$ 2>/dev/null; \
+		mv build/depend.$$$$ build/depend.mk
+
+# -- targets --------------------------------------------------------------
+
+all: $(PROGRAMS)
+
+# Whatever has landed, one by one: it says what does not compile.
+objs: $(OBJS)
+
+include build/depend.mk
+
+.c.o:
+	$(CC) $(CFLAGS) $(HARDEN) $(CC_ALL) $(WERROR) -c -o $@ $<
+
+build/lib.a: $(LIB_OBJS)
+	rm -f $@
+	ar rcs $@ $(LIB_OBJS)
+
+smtpd/smtpd: $(SMTPD_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPD_OBJS) build/lib.a \
+	    $(SMTPD_LIBS) $(BSD_LIBS)
+
+smtpd/smtpctl: smtpd/smtpctl.o build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
+
+smtpd/sendmail: $(SENDMAIL_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SENDMAIL_OBJS) build/lib.a $(BSD_LIBS)
+
+$(TOOLS): $(TOOLS:=.o) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
+
+# A test says in its source which objects beyond lib it needs.
+$(UNIT): $(UNIT:=.o) $(OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o \
+	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $@.c` build/lib.a \
+	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(BSD_LIBS)
+
+# The same once more for the sanitizers, in a directory of its own.  A suffix
+# rule cannot reach from there to the sources, so each object's rule is this
+# one; its prerequisites, the source included, come from build/depend.mk.
+$(ALL_OBJS:%=$(A)/%) $(FUZZ_OBJS:%=$(A)/%) $(A)/tests/fuzz/driver.o:
+	@mkdir -p $(@D)
+	$(CC) $(ASAN) $(CC_ALL) -Werror -c -o $@ $(@:$(A)/%.o=%.c)
+
+$(A)/lib.a: $(LIB_OBJS:%=$(A)/%)
+	rm -f $@
+	ar rcs $@ $(LIB_OBJS:%=$(A)/%)
+
+$(A)/smtpd/smtpd: $(SMTPD_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $(SMTPD_OBJS:%=$(A)/%) $(A)/lib.a \
+	    $(SMTPD_LIBS) $(BSD_LIBS)
+
+$(A)/smtpd/smtpctl: $(A)/smtpd/smtpctl.o $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)
+
+$(A)/smtpd/sendmail: $(SENDMAIL_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $(SENDMAIL_OBJS:%=$(A)/%) $(A)/lib.a $(BSD_LIBS)
+
+$(TOOLS:%=$(A)/%): $(TOOLS:%=$(A)/%.o) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)
+
+$(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $@.o \
+	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $(@:$(A)/%=%).c | \
+	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a \
+	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(BSD_LIBS)
+
+clean:
+	rm -rf build demo
+	rm -f $(PROGRAMS) $(UNIT) */*.o */*.d tests/*/*.o tests/*/*.d
