@@ -12,6 +12,7 @@ LIBEXECDIR =	$(PREFIX)/libexec/smtpd
 SYSCONFDIR =	/etc
 SPOOLDIR =	/var/spool/smtpd
 CONTROLSOCK =	/var/run/smtpd.sock
+EMPTYDIR =	/var/empty
 DESTDIR =
 
 # What the builder may choose.  WERROR=-Werror is for CI.
@@ -31,6 +32,7 @@ CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
 CPP_ALL =	-I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		-DSYSCONFDIR='"$(SYSCONFDIR)"' -DSPOOLDIR='"$(SPOOLDIR)"' \
 		-DCONTROLSOCK='"$(CONTROLSOCK)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' \
+		-DEMPTYDIR='"$(EMPTYDIR)"' \
 		$(LIB_CFLAGS)
 CC_ALL =	-std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes \
 		-fPIE -MMD -MP $(CPP_ALL)
