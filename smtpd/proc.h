@@ -16,7 +16,7 @@ struct proc_row {
 	const char	*name;
 	const char	*user;		/* if started as root; missing: _smtpd */
 	const char	*root;		/* chroot; NULL none, "spool" the spool directory */
-	void		(*main)(void);	/* called once configured: sets up events, returns */
+	void		(*main)(void);	/* configured: sets up events and end-of-turn hooks, returns */
 	/* A message from a peer or the parent; NULL msg: that peer is gone. */
 	void		(*message)(enum process peer, struct ipc *, struct ipc_msg *);
 	/* A peer's channel is there (new, or again after a restart). */
@@ -30,11 +30,20 @@ extern struct conf	*proc_conf;	/* of this process */
 extern struct ipc	*proc_parent;	/* channel to the parent, in a child */
 extern bool		 proc_privileged;	/* the parent was started as root */
 
-/* The life of a child: read the configuration, drop privileges, run the loop. */
-void	proc_child(enum process);
+#define PROC_PARENT_FD	3
+
+/* PROC_MAX if there is none. */
+enum process	proc_by_name(const char *);
+/* Becomes user (when started as root; never uid 0) in root (NULL: the user's home). */
+void	proc_drop(const char *user, const char *root);
+/*
+ * The life of a child: drop privileges, read the configuration, run the loop.
+ * main() runs when the configuration is known; then peers are introduced.
+ */
+void	proc_child(enum process, const char *user, const char *root);
 
 /* One set per process, defined in PREFIX.c, referred to by proc.c only. */
-void	smtp_main(void), lookup_main(void), queue_main(void), deliver_main(void), offline_main(void);
+void	smtp_main(void), lookup_main(void), queue_main(void), deliver_main(void);
 void	smtp_message(enum process, struct ipc *, struct ipc_msg *);
 void	lookup_message(enum process, struct ipc *, struct ipc_msg *);
 void	queue_message(enum process, struct ipc *, struct ipc_msg *);

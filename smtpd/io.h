@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_IO_H
+#define SMTPD_IO_H
+
+/*
+ * The I/O of a session: a stream socket, with TLS or without.  What is read
+ * stands in one buffer of the process while the owner looks at it; only what
+ * it leaves is kept, so a session at rest owns no buffer.  What is written goes
+ * out at the end of the loop turn.  Used by smtp (and every process that speaks SMTP).
+ */
+#include <sys/queue.h>
+#include <event2/event_struct.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/slice.h"
+
+struct tls;
+
+enum io_event {
+	IO_INPUT,		/* io_input() has more than before */
+	IO_SECURED,		/* the TLS handshake is done */
+	IO_DRAINED,		/* output was backed up and is gone */
+	IO_TIMEOUT,		/* nothing came for the idle time; it goes on waiting */
+	IO_CLOSED		/* end, error or after io_finish(); the owner calls io_close() */
+};
+
+struct io;
+typedef void (*io_cb)(struct io *, enum io_event);
+
+/* Members are io.c's business. */
+struct io {
+	struct event	 ev;
+	TAILQ_ENTRY(io)	 dirty_entry;
+	io_cb		 cb;
+	struct tls	*tls;
+	char		*in, *out;
+	uint32_t	 in_len;
+	uint32_t	 out_off, out_len, out_size;
+	int		 fd;
+	short		 events;	/* EV_READ, EV_WRITE as waited for */
+	short		 tls_wants;	/* direction a TLS call waits for */
+	bool		 paused, muted, handshake, finishing, backed_up, dirty, ended;
+};
+
+/* Once a process: idle time in seconds; adds the end-of-turn hook that writes. */
+void	io_init(int64_t idle);
+
+void	io_open(struct io *, int fd, io_cb);
+void	io_close(struct io *);
+
+/* Bytes not yet consumed; valid until the next call on this io or the callback's end. */
+struct slice	io_input(const struct io *);
+void	io_consume(struct io *, size_t);
+
+/* Nothing is read while paused. io_resume() does not call back: go on with io_input(). */
+void	io_pause(struct io *);
+void	io_resume(struct io *);
+
+void	io_write(struct io *, const void *, size_t);
+/* Is so much output waiting that the owner should stop producing?  IO_DRAINED follows. */
+bool	io_backed_up(struct io *);
+
+/*
+ * Throws away input and starts TLS as the server, once the output is written;
+ * IO_SECURED or IO_CLOSED follows.  ctx is a tls_server() that is configured.
+ */
+int	io_accept_tls(struct io *, struct tls *ctx);
+/* Text of smtpd-report(7): "TLSv1.3:CIPHER:256". */
+size_t	io_tls_text(const struct io *, char *buf, size_t size);
+
+/* Writes what is waiting, then IO_CLOSED. */
+void	io_finish(struct io *);
+
+#endif

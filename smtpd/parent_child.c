@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The parent's children: started by executing this binary again, introduced
+ * to each other, restarted when they die.
+ */
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "smtpd/log.h"
+#include "smtpd/loop.h"
+#include "smtpd/parent.h"
+#include "smtpd/proc.h"
+
+struct child {
+	TAILQ_ENTRY(child) entry;
+	enum process	 process;
+	char		*user;		/* of a deliver, else NULL */
+	pid_t		 pid;		/* 0: waits for its restart */
+	struct ipc	*ipc;
+	bool		 ready;
+	uint64_t	 started;	/* monotonic ns */
+	unsigned	 failures;	/* in a row */
+	struct event	 restart;
+};
+
+static TAILQ_HEAD(, child)	children = TAILQ_HEAD_INITIALIZER(children);
+static bool			all_started;	/* every process has been ready once */
+
+static const struct {
+	enum process	 a, b;
+} pairs[] = {
+	{ PROC_SMTP, PROC_LOOKUP },
+	{ PROC_SMTP, PROC_QUEUE },
+	{ PROC_LOOKUP, PROC_QUEUE },
+};
+static const enum process	permanent[] = { PROC_LOOKUP, PROC_QUEUE, PROC_SMTP };
+
+#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
+#define LONG_LIFE	(10 * 1000000000ULL)	/* ns; a death after this is no row of deaths */
+
+static void	run(struct child *);
+
+static struct child *
+child_of(enum process p)
+{
+	struct child	*c;
+
+	TAILQ_FOREACH(c, &children, entry)
+		if (c->process == p)
+			return c;
+	return NULL;
+}
+
+struct ipc *
+parent_child_ipc(enum process p)
+{
+	struct child	*c = child_of(p);
+
+	return c == NULL || c->pid == 0 ? NULL : c->ipc;
+}
+
+bool
+parent_child_any(enum process p)
+{
+	struct child	*c;
+
+	TAILQ_FOREACH(c, &children, entry)
+		if (c->process == p && c->pid != 0)
+			return true;
+	return false;
+}
+
+const char *
+parent_user(const char *user)
+{
+	static const char	*told[8];
+	static size_t		 ntold;
+	size_t			 i;
+
+	if (!proc_privileged || getpwnam(user) != NULL)
+		return user;
+	for (i = 0; i < ntold; i++)
+		if (strcmp(told[i], user) == 0)
+			return "_smtpd";
+	if (ntold < nitems(told))
+		told[ntold++] = user;
+	log_warnx("no user %s, using _smtpd in its place: smtpd(8) says which users to make",
+	    user);
+	return "_smtpd";
+}
+
+/* -- what a new child is told -- */
+
+static void
+send_conf(struct ipc *ipc)
+{
+	struct conf_source	*s;
+	char *const		*m;
+	size_t			 off, n;
+
+	TAILQ_FOREACH(s, &parent_conf->sources, entry)
+		for (off = 0; off == 0 || off < s->size; off += n) {
+			n = s->size - off < 65536 ? s->size - off : 65536;
+			ipc_begin(ipc, IPC_CONF_SOURCE);
+			ipc_put_slice(ipc, slice_str(s->name));
+			ipc_put_slice(ipc, slice_make(s->text + off, n));
+			ipc_end(ipc);
+			if (n == 0)
+				break;
+		}
+	for (m = parent_options.macros; m != NULL && *m != NULL; m++) {
+		ipc_begin(ipc, IPC_CONF_MACRO);
+		ipc_put_slice(ipc, slice_str(*m));
+		ipc_end(ipc);
+	}
+	ipc_begin(ipc, IPC_CONF_DONE);
+	ipc_put_u8(ipc, parent_options.verbosity);
+	ipc_put_slice(ipc, slice_str(parent_conf->hostname));
+	ipc_end(ipc);
+}
+
+static void
+introduce(struct child *a, enum process b, const char *instance, int fd)
+{
+	ipc_begin(a->ipc, IPC_PEER);
+	ipc_put_u8(a->ipc, b);
+	ipc_put_slice(a->ipc, slice_str(instance));
+	ipc_end_fd(a->ipc, fd);
+}
+
+static void
+connect_pair(struct child *a, struct child *b)
+{
+	int	 fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1) {
+		log_warn("socketpair for %s and %s",
+		    proc_rows[a->process].name, proc_rows[b->process].name);
+		return;
+	}
+	introduce(a, b->process, "", fd[0]);
+	introduce(b, a->process, "", fd[1]);
+}
+
+/* Both ends of the channel between a deliver and the queue. */
+static void
+connect_deliver(struct child *c)
+{
+	struct ipc	*queue = parent_child_ipc(PROC_QUEUE);
+	int		 fd[2];
+
+	if (queue == NULL)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1) {
+		log_warn("socketpair for deliver of %s", c->user);
+		return;
+	}
+	introduce(c, PROC_QUEUE, c->user, fd[0]);
+	ipc_begin(queue, IPC_DELIVER_PEER);
+	ipc_put_slice(queue, slice_str(c->user));
+	ipc_end_fd(queue, fd[1]);
+}
+
+static void
+tell(struct child *c)
+{
+	struct child	*other;
+	size_t		 i;
+
+	send_conf(c->ipc);
+	if (c->process == PROC_SMTP) {
+		parent_listen_send_smtp(c->ipc);
+		parent_keys_send(c->ipc);
+	}
+	if (c->process == PROC_QUEUE)
+		parent_listen_send_queue(c->ipc);
+	if (c->process == PROC_DELIVER)
+		connect_deliver(c);
+	for (i = 0; i < nitems(pairs); i++) {
+		if (pairs[i].a != c->process && pairs[i].b != c->process)
+			continue;
+		other = child_of(pairs[i].a == c->process ?
+		    pairs[i].b : pairs[i].a);
+		if (other != NULL && other->pid != 0)
+			connect_pair(c, other);
+	}
+	if (c->process == PROC_SMTP)
+		parent_proc_send(c->ipc);
+	ipc_begin(c->ipc, IPC_START);
+	ipc_end(c->ipc);
+}
+
+/* -- start -- */
+
+static void
+became_ready(struct child *c)
+{
+	struct child	*p;
+	size_t		 i;
+
+	c->ready = true;
+	log_debug("%s is ready", proc_rows[c->process].name);
+	if (all_started)
+		return;
+	for (i = 0; i < nitems(permanent); i++)
+		if ((p = child_of(permanent[i])) == NULL || !p->ready)
+			return;
+	all_started = true;
+	log_info("started as %s, process %d",
+	    proc_privileged ? "root" : "an ordinary user", (int)getpid());
+	parent_offline();
+}
+
+static void
+child_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	struct child	*c = arg;
+
+	if (msg == NULL) {
+		/* Its death follows by SIGCHLD. */
+		ipc_free(ipc);
+		c->ipc = NULL;
+		return;
+	}
+	if (msg->type == IPC_READY)
+		became_ready(c);
+	else
+		parent_message(c->process, ipc, msg);
+}
+
+static void
+exec_child(const struct child *c, int fd)
+{
+	const struct proc_row	*row = &proc_rows[c->process];
+	const char		*argv[12];
+	size_t			 n = 0;
+
+	if (fd == PROC_PARENT_FD)
+		fcntl(fd, F_SETFD, 0);
+	else if (dup2(fd, PROC_PARENT_FD) == -1)
+		_exit(1);
+	argv[n++] = "smtpd";
+	argv[n++] = "-x";
+	argv[n++] = row->name;
+	argv[n++] = "-u";
+	argv[n++] = c->user != NULL ? c->user : parent_user(row->user);
+	if (row->root != NULL) {
+		argv[n++] = "-R";
+		argv[n++] = strcmp(row->root, "spool") == 0 ?
+		    parent_conf->spool : row->root;
+	}
+	if (parent_options.foreground)
+		argv[n++] = "-d";
+	argv[n] = NULL;
+	execv(parent_options.program, (char *const *)argv);
+	log_warn("exec %s", parent_options.program);
+	_exit(1);
+}
+
+static void
+restart_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	if (!parent_stopping)
+		run(arg);
+}
+
+static void
+restart_later(struct child *c)
+{
+	struct timeval	 tv = { 0, 0 };
+	unsigned	 ms;
+
+	ms = c->failures == 0 ? 0 : 100u << (c->failures < 10 ? c->failures - 1 : 9);
+	if (ms > 60000)
+		ms = 60000;
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000;
+	event_add(&c->restart, &tv);
+}
+
+static void
+run(struct child *c)
+{
+	int	 fd[2];
+
+	c->ready = false;
+	c->started = loop_mono();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1 ||
+	    (c->pid = fork()) == -1) {
+		log_warn("start %s", proc_rows[c->process].name);
+		c->pid = 0;
+		c->failures++;
+		restart_later(c);
+		return;
+	}
+	if (c->pid == 0)
+		exec_child(c, fd[1]);
+	close(fd[1]);
+	c->ipc = ipc_new(PROC_PARENT, c->process, fd[0], child_cb, c);
+	tell(c);
+}
+
+void
+parent_child_start(enum process p, const char *user)
+{
+	struct child	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL ||
+	    (user != NULL && (c->user = strdup(user)) == NULL))
+		fatal("start %s", proc_rows[p].name);
+	c->process = p;
+	event_assign(&c->restart, loop_base, -1, 0, restart_cb, c);
+	TAILQ_INSERT_TAIL(&children, c, entry);
+	run(c);
+}
+
+/* -- end -- */
+
+static void
+child_free(struct child *c)
+{
+	TAILQ_REMOVE(&children, c, entry);
+	event_del(&c->restart);
+	free(c->user);
+	free(c);
+}
+
+static void
+log_death(const struct child *c, int status)
+{
+	const char	*name = proc_rows[c->process].name;
+
+	if (WIFSIGNALED(status))
+		log_warnx("%s%s%s died of signal %d (%s)", name,
+		    c->user != NULL ? " of " : "", c->user != NULL ? c->user : "",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) != 0)
+		log_warnx("%s%s%s exited with status %d", name,
+		    c->user != NULL ? " of " : "", c->user != NULL ? c->user : "",
+		    WEXITSTATUS(status));
+	else
+		log_debug("%s ended", name);
+}
+
+/* A queue that starts anew must not meet a deliver of its predecessor. */
+static bool
+wait_for_delivers(void)
+{
+	struct child	*c;
+	bool		 any = false;
+
+	TAILQ_FOREACH(c, &children, entry)
+		if (c->process == PROC_DELIVER && c->pid != 0) {
+			kill(c->pid, SIGKILL);
+			any = true;
+		}
+	return any;
+}
+
+static void
+lost(struct child *c)
+{
+	struct child	*q;
+
+	if (!all_started && c->process != PROC_DELIVER) {
+		parent_give_up(proc_rows[c->process].name);
+		return;
+	}
+	if (c->process == PROC_DELIVER) {
+		child_free(c);
+		if ((q = child_of(PROC_QUEUE)) != NULL && q->pid == 0 &&
+		    !parent_child_any(PROC_DELIVER))
+			restart_later(q);
+		return;
+	}
+	c->failures = loop_mono() - c->started > LONG_LIFE ? 0 : c->failures + 1;
+	if (c->process != PROC_QUEUE || !wait_for_delivers())
+		restart_later(c);
+}
+
+bool
+parent_child_exited(pid_t pid, int status)
+{
+	struct child	*c;
+
+	TAILQ_FOREACH(c, &children, entry)
+		if (c->pid == pid)
+			break;
+	if (c == NULL)
+		return false;
+	log_death(c, status);
+	c->pid = 0;
+	if (c->ipc != NULL) {
+		/* Its last words may still be in the channel. */
+		ipc_drain(c->ipc);
+		ipc_free(c->ipc);
+		c->ipc = NULL;
+	}
+	if (!parent_stopping)
+		lost(c);
+	return true;
+}
+
+void
+parent_child_stop(enum process p)
+{
+	struct child	*c;
+
+	TAILQ_FOREACH(c, &children, entry)
+		if (c->process == p && c->ipc != NULL) {
+			ipc_begin(c->ipc, IPC_STOP);
+			ipc_end(c->ipc);
+		}
+}
+
+void
+parent_child_kill_all(void)
+{
+	struct child	*c;
+
+	TAILQ_FOREACH(c, &children, entry)
+		if (c->pid != 0)
+			kill(c->pid, SIGKILL);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Certificates and private keys, read by the parent while it may, and given
+ * to each smtp process.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/log.h"
+#include "smtpd/parent.h"
+
+#define KEY_MAX		(64 * 1024)
+
+struct keypair {
+	struct keypair	*next;
+	const char	*name;
+	char		*cert, *key;
+	size_t		 ncert, nkey;
+};
+
+static struct keypair	*keypairs;
+
+static char *
+read_file(const char *what, const char *pki, const char *path, bool secret,
+    size_t *n)
+{
+	struct stat	 st;
+	char		*buf;
+	ssize_t		 r;
+	int		 fd;
+
+	if (path == NULL)
+		fatalx("pki %s: no %s given: pki %s %s \"FILE\"", pki, what,
+		    pki, what);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		fatal("pki %s: open %s %s", pki, what, path);
+	if (fstat(fd, &st) == -1)
+		fatal("pki %s: stat %s %s", pki, what, path);
+	if (!S_ISREG(st.st_mode) || st.st_size > KEY_MAX)
+		fatalx("pki %s: %s %s: not a regular file of at most %d bytes",
+		    pki, what, path, KEY_MAX);
+	if (secret && (st.st_mode & (S_IWGRP | S_IRWXO)) != 0)
+		fatalx("pki %s: %s %s: mode %04o lets others at it; chmod 0600",
+		    pki, what, path, (unsigned)(st.st_mode & 07777));
+	if ((buf = malloc(KEY_MAX)) == NULL)
+		fatal("pki %s", pki);
+	if ((r = read(fd, buf, KEY_MAX)) == -1)
+		fatal("pki %s: read %s %s", pki, what, path);
+	close(fd);
+	*n = r;
+	return buf;
+}
+
+void
+parent_keys_load(void)
+{
+	const struct pki	*p;
+	struct keypair		*k;
+
+	TAILQ_FOREACH(p, &parent_conf->pkis, entry) {
+		if ((k = calloc(1, sizeof(*k))) == NULL)
+			fatal("pki %s", p->name);
+		k->name = p->name;
+		k->cert = read_file("cert", p->name, p->cert, false, &k->ncert);
+		k->key = read_file("key", p->name, p->key, true, &k->nkey);
+		k->next = keypairs;
+		keypairs = k;
+	}
+}
+
+void
+parent_keys_send(struct ipc *smtp)
+{
+	const struct keypair	*k;
+
+	for (k = keypairs; k != NULL; k = k->next) {
+		ipc_begin(smtp, IPC_PKI);
+		ipc_put_slice(smtp, slice_str(k->name));
+		ipc_put_slice(smtp, slice_make(k->cert, k->ncert));
+		ipc_put_slice(smtp, slice_make(k->key, k->nkey));
+		ipc_end(smtp);
+	}
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The events, one function each: typed values in, made safe, to the bus.
+ * Used by every process that reports.
+ */
+#include "smtpd/report_emit.h"
+
+#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* Room for a text in which every byte had to be escaped, within a line. */
+#define SAFE_MAX	(REPORT_LINE_MAX - 512)
+
+/*
+ * bar: the table has this field last, so `|` may stand in it.
+ * One buffer: an event has one text of a peer, or they are made safe by two.
+ */
+static struct slice
+safe(struct slice text, bool bar)
+{
+	static char	 buf[2][SAFE_MAX];
+	static unsigned	 turn;
+
+	return report_safe(buf[turn++ & 1], SAFE_MAX, text, bar);
+}
+
+void
+report_link_connect(const struct report_source *src, struct slice rdns,
+    enum fcrdns fcrdns, struct slice from, struct slice dest)
+{
+	const struct report_value v[] = {
+		{ RF_RDNS,	.text = safe(rdns, false) },
+		{ RF_FCRDNS,	.token = fcrdns_names[fcrdns] },
+		{ RF_SRC,	.text = from },
+		{ RF_DEST,	.text = dest },
+	};
+
+	report_send(src, EV_LINK_CONNECT, v, nitems(v));
+}
+
+void
+report_link_greeting(const struct report_source *src, struct slice hostname)
+{
+	const struct report_value v[] = {
+		{ RF_HOSTNAME,	.text = safe(hostname, true) },
+	};
+
+	report_send(src, EV_LINK_GREETING, v, nitems(v));
+}
+
+void
+report_link_identify(const struct report_source *src, const char *method,
+    struct slice identity)
+{
+	const struct report_value v[] = {
+		{ RF_METHOD,	.token = method },
+		{ RF_IDENTITY,	.text = safe(identity, true) },
+	};
+
+	report_send(src, EV_LINK_IDENTIFY, v, nitems(v));
+}
+
+void
+report_link_tls(const struct report_source *src, struct slice tls)
+{
+	const struct report_value v[] = {
+		{ RF_TLS,	.text = tls },
+	};
+
+	report_send(src, EV_LINK_TLS, v, nitems(v));
+}
+
+void
+report_link_disconnect(const struct report_source *src)
+{
+	report_send(src, EV_LINK_DISCONNECT, NULL, 0);
+}
+
+/* Events whose only value is the transaction. */
+static void
+report_tx(const struct report_source *src, enum event_id event, uint32_t msgid)
+{
+	const struct report_value v[] = {
+		{ RF_MSGID,	.num = msgid },
+	};
+
+	report_send(src, event, v, nitems(v));
+}
+
+void
+report_tx_begin(const struct report_source *src, uint32_t msgid)
+{
+	report_tx(src, EV_TX_BEGIN, msgid);
+}
+
+void
+report_tx_reset(const struct report_source *src, uint32_t msgid)
+{
+	report_tx(src, EV_TX_RESET, msgid);
+}
+
+void
+report_tx_rollback(const struct report_source *src, uint32_t msgid)
+{
+	report_tx(src, EV_TX_ROLLBACK, msgid);
+}
+
+void
+report_tx_mail(const struct report_source *src, uint32_t msgid,
+    enum result result, struct slice address)
+{
+	const struct report_value v[] = {
+		{ RF_MSGID,	.num = msgid },
+		{ RF_RESULT,	.token = result_names[result] },
+		{ RF_ADDRESS,	.text = safe(address, true) },
+	};
+
+	report_send(src, EV_TX_MAIL, v, nitems(v));
+}
+
+void
+report_tx_rcpt(const struct report_source *src, uint32_t msgid,
+    enum result result, struct slice address)
+{
+	const struct report_value v[] = {
+		{ RF_MSGID,	.num = msgid },
+		{ RF_RESULT,	.token = result_names[result] },
+		{ RF_ADDRESS,	.text = safe(address, true) },
+	};
+
+	report_send(src, EV_TX_RCPT, v, nitems(v));
+}
+
+void
+report_tx_envelope(const struct report_source *src, uint32_t msgid,
+    uint64_t evpid)
+{
+	const struct report_value v[] = {
+		{ RF_MSGID,	.num = msgid },
+		{ RF_EVPID,	.num = evpid },
+	};
+
+	report_send(src, EV_TX_ENVELOPE, v, nitems(v));
+}
+
+void
+report_tx_data(const struct report_source *src, uint32_t msgid,
+    enum result result)
+{
+	const struct report_value v[] = {
+		{ RF_MSGID,	.num = msgid },
+		{ RF_RESULT,	.token = result_names[result] },
+	};
+
+	report_send(src, EV_TX_DATA, v, nitems(v));
+}
+
+void
+report_tx_commit(const struct report_source *src, uint32_t msgid, uint64_t size)
+{
+	const struct report_value v[] = {
+		{ RF_MSGID,	.num = msgid },
+		{ RF_SIZE,	.num = size },
+	};
+
+	report_send(src, EV_TX_COMMIT, v, nitems(v));
+}
+
+void
+report_protocol_client(const struct report_source *src, struct slice line)
+{
+	const struct report_value v[] = {
+		{ RF_COMMAND,	.text = safe(line, true) },
+	};
+
+	report_send(src, EV_PROTOCOL_CLIENT, v, nitems(v));
+}
+
+void
+report_protocol_server(const struct report_source *src, struct slice line)
+{
+	const struct report_value v[] = {
+		{ RF_REPLY,	.text = safe(line, true) },
+	};
+
+	report_send(src, EV_PROTOCOL_SERVER, v, nitems(v));
+}
+
+void
+report_timeout(const struct report_source *src)
+{
+	report_send(src, EV_TIMED_OUT, NULL, 0);
+}

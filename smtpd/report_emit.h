@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_REPORT_EMIT_H
+#define SMTPD_REPORT_EMIT_H
+
+/*
+ * One function an event, called with typed values at the place where the
+ * decision is made.  What a peer sent is made safe here (smtpd-report(7)).
+ * Used by every process that reports.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/report.h"
+
+struct report_source {		/* who reports: a session */
+	enum subsystem	 subsystem;
+	uint64_t	 session;
+};
+
+void	report_link_connect(const struct report_source *, struct slice rdns,
+	    enum fcrdns, struct slice src, struct slice dest);
+void	report_link_greeting(const struct report_source *, struct slice hostname);
+void	report_link_identify(const struct report_source *, const char *method,
+	    struct slice identity);
+void	report_link_tls(const struct report_source *, struct slice tls);
+void	report_link_disconnect(const struct report_source *);
+void	report_tx_begin(const struct report_source *, uint32_t msgid);
+void	report_tx_mail(const struct report_source *, uint32_t msgid,
+	    enum result, struct slice address);
+void	report_tx_rcpt(const struct report_source *, uint32_t msgid,
+	    enum result, struct slice address);
+void	report_tx_envelope(const struct report_source *, uint32_t msgid,
+	    uint64_t evpid);
+void	report_tx_data(const struct report_source *, uint32_t msgid,
+	    enum result);
+void	report_tx_reset(const struct report_source *, uint32_t msgid);
+void	report_tx_commit(const struct report_source *, uint32_t msgid,
+	    uint64_t size);
+void	report_tx_rollback(const struct report_source *, uint32_t msgid);
+void	report_protocol_client(const struct report_source *, struct slice line);
+void	report_protocol_server(const struct report_source *, struct slice line);
+void	report_timeout(const struct report_source *);
+
+/*
+ * Where the lines go: the process's bus (smtp_bus.c) writes them once per
+ * dialect in use.  report_wanted() spares the work where nobody listens.
+ */
+void	report_send(const struct report_source *, enum event_id,
+	    const struct report_value *, size_t n);
+bool	report_wanted(enum subsystem);
+
+#endif

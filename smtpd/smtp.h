@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_SMTP_H
+#define SMTPD_SMTP_H
+
+/*
+ * The smtp process inside: sessions, transactions, replies.
+ */
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/smtp_data.h"
+#include "lib/smtp_header.h"
+#include "lib/smtp_path.h"
+#include "smtpd/conf.h"
+#include "smtpd/io.h"
+#include "smtpd/ipc.h"
+#include "smtpd/report_emit.h"
+
+#define COMMAND_MAX	2048	/* bytes of a command line; RFC 5321 asks for 512 */
+
+/* -- replies: smtp_reply.c -- */
+
+enum reply {
+	REPLY_NONE,
+	REPLY_BANNER,
+	REPLY_HELO, REPLY_EHLO,		/* the greeting line of EHLO's answer */
+	REPLY_EXT_8BITMIME, REPLY_EXT_STATUSCODES, REPLY_EXT_SIZE,
+	REPLY_EXT_PIPELINING, REPLY_EXT_STARTTLS, REPLY_EXT_HELP,
+	REPLY_OK, REPLY_RESET, REPLY_BYE, REPLY_VRFY,
+	REPLY_HELP1, REPLY_HELP2, REPLY_HELP3,
+	REPLY_STARTTLS, REPLY_MAIL_OK, REPLY_RCPT_OK, REPLY_DATA, REPLY_COMMIT,
+	/* 4yz */
+	REPLY_TIMEOUT, REPLY_TOO_MANY_ERRORS, REPLY_SHUTDOWN, REPLY_TLS_BROKEN,
+	REPLY_TEMPFAIL, REPLY_FULL, REPLY_TOO_MANY_RCPTS, REPLY_TOO_MANY_MAILS,
+	REPLY_RCPT_TEMPFAIL,
+	/* 5yz */
+	REPLY_UNKNOWN, REPLY_SEQUENCE, REPLY_LINE_TOO_LONG, REPLY_BAD_BYTES,
+	REPLY_NO_ARGUMENTS, REPLY_NEEDS_NAME, REPLY_BAD_NAME,
+	REPLY_BAD_SENDER, REPLY_BAD_RCPT, REPLY_MAIL_SYNTAX, REPLY_RCPT_SYNTAX,
+	REPLY_BAD_PARAM, REPLY_UNKNOWN_PARAM, REPLY_TLS_FIRST, REPLY_NO_RCPT,
+	REPLY_TLS_ACTIVE, REPLY_NO_TLS,
+	REPLY_TOO_BIG, REPLY_LOOP, REPLY_NOT_A_MESSAGE, REPLY_BODY_LINE,
+	REPLY_NO_RULE, REPLY_REJECTED, REPLY_UNKNOWN_USER, REPLY_ALIAS_LOOP,
+	REPLY_ALIAS_ERROR,
+	REPLY_MAX
+};
+
+/* The text of a reply, without CRLF; %s in it become a and b. */
+struct slice	reply_text(enum reply, char *buf, size_t size, const char *a, const char *b);
+/* 2yz and 3yz ok, 4yz tempfail, 5yz permfail. */
+enum result	reply_result(enum reply);
+
+/* -- listeners: smtp_listen.c -- */
+
+struct listener {
+	struct listener	*next;
+	const struct listen *conf;	/* NULL: submission socket without a directive */
+	bool		 local;
+	int		 fd;
+	char		*text;		/* "addr:port", "unix:/path" */
+	const char	*hostname;
+	struct tls	*tls;		/* configured, or NULL */
+	struct event	 ev;
+};
+
+void	listener_add(unsigned index, struct slice text, int fd);
+void	listener_close_all(void);
+/* A session ended: if accepting paused for want of descriptors, go on. */
+void	listener_resume(void);
+enum listen_tls	listener_tls(const struct listener *);
+
+/* smtp_tls.c */
+void		 smtp_tls_add(struct slice name, struct slice cert, struct slice key);
+struct tls	*smtp_tls_server(const struct listen *, const char *hostname);
+
+/* -- transactions: smtp_tx.c -- */
+
+struct session;
+
+enum refusal { REFUSED_NOT, REFUSED_SIZE, REFUSED_LOOP, REFUSED_FORMAT, REFUSED_LINE, REFUSED_TEMP };
+
+struct tx {
+	struct session	*session;
+	uint32_t	 msgid;
+	uint32_t	 nrcpt;		/* accepted */
+	uint32_t	 nenvelopes;
+	uint32_t	 serial;	/* of the question to lookup that is open */
+	char		*sender;	/* path without brackets */
+	char		*rcpt;		/* the recipient asked about; kept if it is the only one */
+	char		*content;	/* small: all of it; large: what was not yet sent */
+	size_t		 content_len, content_size;
+	uint64_t	 size;
+	bool		 large;		/* pieces go to the queue as they come */
+	bool		 starved;	/* waits for the queue's window */
+	enum refusal	 refusal;
+	struct smtp_data data;
+	struct smtp_header header;
+	TAILQ_ENTRY(tx)	 starved_entry;
+};
+
+/* The transaction that is open under a msgid, or NULL. */
+struct tx	*tx_find(uint32_t msgid);
+/* NULL if there is no msgid to be had: say reply (451, 452). */
+struct tx	*tx_begin(struct session *, struct slice sender, enum reply *);
+/* Frees it; told to the queue unless it was committed. */
+void		 tx_end(struct tx *, bool committed);
+/* Asks lookup for a recipient; 0, or -1 if lookup is not there. */
+int		 tx_rcpt(struct tx *, struct slice rcpt);
+/* DATA was accepted: prepares for content, trace header first. */
+void		 tx_data(struct tx *);
+/*
+ * Takes content from the session's input.  1: the end was seen; 0: more is to
+ * come; -1: the queue's window is shut, tx_refill() will call session_run().
+ */
+int		 tx_content(struct tx *);
+/* Hands it to the queue; 0, or -1 if the queue is not there. */
+int		 tx_commit(struct tx *);
+/* From the queue: leases of msgids, room for content, space for mail at all. */
+void		 tx_lease(uint32_t first, uint32_t count);
+void		 tx_refill(uint32_t bytes);
+void		 tx_space(bool);
+void		 tx_queue_lost(void);
+
+/* -- sessions: smtp_session.c -- */
+
+enum state {
+	STATE_CONNECTED,	/* banner sent */
+	STATE_READY,		/* HELO or EHLO */
+	STATE_MAIL,		/* a transaction, no recipient */
+	STATE_RCPT,		/* at least one */
+	STATE_DATA,		/* content */
+	STATE_TLS,		/* handshake */
+	STATE_CLOSING,
+	STATE_MAX
+};
+
+enum waiting { WAITING_NOT, WAITING_LOOKUP, WAITING_QUEUE };
+
+struct session {
+	struct io	 io;
+	TAILQ_ENTRY(session) entry;
+	struct report_source source;
+	const struct listener *listener;
+	struct tx	*tx;
+	char		*src;		/* "addr:port" */
+	char		*helo;		/* NULL before HELO */
+	uint32_t	 mails;
+	uint16_t	 errors;
+	uint8_t		 state;
+	uint8_t		 waiting;
+	bool		 esmtp, secured;
+	bool		 skipping;	/* the rest of a line that is too long */
+	bool		 gone;		/* the client left while we waited */
+};
+
+void	session_new(const struct listener *, int fd, const char *src);
+void	session_enter(struct session *, enum state);
+/* Goes on with the input that is there, as far as the state lets it. */
+void	session_run(struct session *);
+/* Runs every session: reading was paused and may go on. */
+void	session_run_all(void);
+size_t	session_count(void);
+void	session_close_all(void);
+bool	session_is_local(const struct session *);
+struct slice session_hostname(const struct session *);
+
+/* Reports and sends a reply line; `more` makes it a continuation (250-). */
+void	session_reply(struct session *, enum reply, const char *a, const char *b);
+void	session_reply_more(struct session *, enum reply, const char *a, const char *b);
+/* Ends the transaction with tx-rollback and tx-reset, if there is one. */
+void	session_rollback(struct session *);
+void	session_quit(struct session *);
+
+/* Answers from lookup and queue. */
+void	session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
+	    enum verdict, const struct ipc_msg *evpids, uint32_t n);
+void	session_committed(uint32_t msgid, enum commit_result);
+void	session_lookup_lost(void);
+void	session_queue_lost(void);
+
+/* -- verbs: smtp_verb.c -- */
+
+/* Runs one command line, without its CRLF. */
+void	verb_run(struct session *, struct slice line);
+/* The end of data: what the client's dot becomes. */
+void	verb_end_of_data(struct session *);
+
+#endif

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The report bus: lines are written once per dialect in use, copied to each
+ * subscriber's buffer, and go out in batches at the end of a turn.  smtp process.
+ */
+#include <sys/ioctl.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "smtpd/log.h"
+#include "smtpd/loop.h"
+#include "smtpd/proc.h"
+#include "smtpd/report_emit.h"
+#include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_proclog.h"
+
+/* What a pipe may hold: so much of what was written is kept, to tell what died in it. */
+#define PIPE_SIZE	(1024 * 1024)
+#define BUFFER_MIN	(64 * 1024)
+
+struct gap {			/* lines of a subsystem that were dropped */
+	uint64_t	 count, first, last;
+};
+
+struct subscriber {
+	const struct proc_conf *conf;
+	int		 fd;		/* -1: its command is not running */
+	bool		 blocked;	/* the pipe is full */
+	bool		 dropping;
+	struct event	 writable;
+	struct event	 patience;	/* overflow wait: how long yet */
+	bool		 waiting, gave_up;
+	/* data[0 .. start) is written, and perhaps unread; [start .. end) waits. */
+	char		*data;
+	size_t		 start, end, size;
+	struct gap	 gaps[SUBSYSTEM_MAX];
+	struct proclog	*log;
+};
+
+static struct subscriber	*subs;
+static size_t			 nsubs;
+static bool			 subscribed[SUBSYSTEM_MAX];
+static bool			 paused;
+static void			(*pause_cb)(bool);
+
+static bool
+wants(const struct subscriber *s, enum subsystem subsystem)
+{
+	return subsystem == SUBSYSTEM_SMTP_IN ? s->conf->smtp_in :
+	    subsystem == SUBSYSTEM_SMTP_OUT ? s->conf->smtp_out : false;
+}
+
+/* -- pausing -- */
+
+static void
+recompute_pause(void)
+{
+	bool	 now = false;
+	size_t	 i;
+
+	for (i = 0; i < nsubs; i++)
+		now |= subs[i].waiting;
+	if (now == paused)
+		return;
+	paused = now;
+	pause_cb(paused);
+}
+
+bool
+bus_paused(void)
+{
+	return paused;
+}
+
+static void
+wait_begin(struct subscriber *s)
+{
+	struct timeval	 tv = { s->conf->wait, 0 };
+
+	if (s->waiting || s->gave_up || s->fd == -1)
+		return;
+	s->waiting = true;
+	event_add(&s->patience, &tv);
+	recompute_pause();
+}
+
+static void
+wait_end(struct subscriber *s)
+{
+	if (!s->waiting)
+		return;
+	s->waiting = false;
+	event_del(&s->patience);
+	recompute_pause();
+}
+
+static void
+patience_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct subscriber	*s = arg;
+
+	(void)fd;
+	(void)what;
+	log_warnx("proc %s: has not caught up within %lld s, lines are dropped now",
+	    s->conf->name, (long long)s->conf->wait);
+	s->gave_up = true;
+	wait_end(s);
+}
+
+/* -- the buffer -- */
+
+static size_t
+unsent(const struct subscriber *s)
+{
+	return s->end - s->start;
+}
+
+/* Forgets what the pipe cannot hold any more, on a line boundary. */
+static void
+compact(struct subscriber *s)
+{
+	char	*nl;
+	size_t	 cut;
+
+	if (s->start <= PIPE_SIZE)
+		return;
+	nl = memchr(s->data + s->start - PIPE_SIZE, '\n', PIPE_SIZE);
+	if (nl == NULL)
+		return;
+	cut = nl + 1 - s->data;
+	memmove(s->data, s->data + cut, s->end - cut);
+	s->start -= cut;
+	s->end -= cut;
+}
+
+static int
+reserve(struct subscriber *s, size_t n)
+{
+	size_t	 size = s->size == 0 ? BUFFER_MIN : s->size;
+	char	*data;
+
+	if (s->size - s->end >= n)
+		return 0;
+	if (s->start > 2 * PIPE_SIZE) {
+		compact(s);
+		if (s->size - s->end >= n)
+			return 0;
+	}
+	while (size - s->end < n)
+		size *= 2;
+	if ((data = realloc(s->data, size)) == NULL)
+		return -1;
+	s->data = data;
+	s->size = size;
+	return 0;
+}
+
+static void
+drop_line(struct subscriber *s, enum subsystem subsystem, uint64_t time)
+{
+	struct gap	*g = &s->gaps[subsystem];
+
+	if (g->count++ == 0)
+		g->first = time;
+	g->last = time;
+}
+
+static void
+put(struct subscriber *s, const char *line, size_t n)
+{
+	if (reserve(s, n) == -1) {
+		s->dropping = true;
+		return;
+	}
+	memcpy(s->data + s->end, line, n);
+	s->end += n;
+}
+
+/* The gap lines stand where the lines are missing: before the next one taken. */
+static void
+put_gaps(struct subscriber *s)
+{
+	char		 line[REPORT_LINE_MAX];
+	size_t		 n;
+	unsigned	 i;
+
+	for (i = 0; i < SUBSYSTEM_MAX; i++) {
+		struct gap	*g = &s->gaps[i];
+		const struct report_head head = { i, loop_wall(), 0 };
+		const struct report_value v[] = {
+			{ RF_COUNT,	.num = g->count },
+			{ RF_FIRST,	.num = g->first },
+			{ RF_LAST,	.num = g->last },
+		};
+
+		if (g->count == 0)
+			continue;
+		n = report_write(line, sizeof(line), s->conf->dialect,
+		    EV_REPORT_GAP, &head, v, 3);
+		log_warnx("proc %s: %llu report lines dropped", s->conf->name,
+		    (unsigned long long)g->count);
+		*g = (struct gap){ 0 };
+		put(s, line, n);
+	}
+}
+
+static void
+take(struct subscriber *s, enum subsystem subsystem, uint64_t time,
+    const char *line, size_t n)
+{
+	if (s->dropping && unsent(s) <= s->conf->buffer / 2) {
+		s->dropping = false;
+		put_gaps(s);
+	}
+	if (!s->dropping && unsent(s) + n > s->conf->buffer) {
+		if (s->conf->overflow == OVERFLOW_WAIT)
+			wait_begin(s);
+		/* While clients wait, what is under way still fits above the bound. */
+		if (!s->waiting || unsent(s) + n > 2 * s->conf->buffer)
+			s->dropping = true;
+	}
+	if (s->dropping)
+		drop_line(s, subsystem, time);
+	else
+		put(s, line, n);
+}
+
+bool
+report_wanted(enum subsystem subsystem)
+{
+	return subscribed[subsystem];
+}
+
+void
+report_send(const struct report_source *src, enum event_id event,
+    const struct report_value *v, size_t n)
+{
+	static char			 line[DIALECT_MAX][REPORT_LINE_MAX];
+	size_t				 len[DIALECT_MAX] = { 0 };
+	const struct report_head	 head = { src->subsystem, loop_wall(), src->session };
+	struct subscriber		*s;
+	enum dialect			 d;
+
+	for (s = subs; s < subs + nsubs; s++) {
+		if (!wants(s, src->subsystem))
+			continue;
+		d = s->conf->dialect;
+		if (len[d] == 0)
+			len[d] = report_write(line[d], sizeof(line[d]), d, event,
+			    &head, v, n);
+		take(s, src->subsystem, head.time, line[d], len[d]);
+	}
+}
+
+/* -- the pipes -- */
+
+/* Of a line that we wrote ourselves: its subsystem and its time in microseconds. */
+static void
+drop_written(struct subscriber *s, const struct report *r)
+{
+	struct slice	 t = r->field[RF_TIME];
+	enum subsystem	 subsystem;
+	uint64_t	 time = 0, unit = 1000000;
+	size_t		 i;
+	bool		 fraction = false;
+
+	for (i = 0; i < t.n; i++)
+		if (t.p[i] == '.')
+			fraction = true;
+		else {
+			time = time * 10 + (uint64_t)(t.p[i] - '0');
+			if (fraction)
+				unit /= 10;
+		}
+	for (subsystem = 0; subsystem < SUBSYSTEM_MAX; subsystem++)
+		if (slice_eq(r->field[RF_SUBSYSTEM],
+		    slice_str(subsystem_names[subsystem])))
+			drop_line(s, subsystem, time * unit);
+}
+
+/* Counts what a dead command left unread in its pipe as dropped lines. */
+static void
+count_lost(struct subscriber *s)
+{
+	struct report	 r;
+	int		 unread = 0;
+	size_t		 from, len;
+	char		*nl;
+
+	if (ioctl(s->fd, FIONREAD, &unread) == -1 || unread < 0)
+		unread = 0;
+	from = (size_t)unread < s->start ? s->start - unread : 0;
+	while (from > 0 && s->data[from - 1] != '\n')
+		from--;
+	/* A line of which the pipe took a part is lost whole. */
+	while (from < s->start) {
+		nl = memchr(s->data + from, '\n', s->end - from);
+		len = (nl == NULL ? s->end : (size_t)(nl - s->data)) - from;
+		if (report_parse(&r, slice_make(s->data + from, len)) ==
+		    REPORT_KNOWN)
+			drop_written(s, &r);
+		from += nl == NULL ? len : len + 1;
+	}
+	s->start = from;
+}
+
+static void
+lost(struct subscriber *s)
+{
+	size_t	 rest;
+
+	if (s->fd == -1)
+		return;
+	count_lost(s);
+	event_del(&s->writable);
+	close(s->fd);
+	s->fd = -1;
+	s->blocked = false;
+	wait_end(s);
+	/* What waits stays for the next start, behind a line that tells of the loss. */
+	rest = unsent(s);
+	if (rest > 0)
+		memmove(s->data, s->data + s->start, rest);
+	s->start = 0;
+	s->end = rest;
+}
+
+static void
+failed(struct subscriber *s)
+{
+	if (s->fd == -1)
+		return;
+	lost(s);
+	ipc_begin(proc_parent, IPC_PROC_FAILED);
+	ipc_put_u32(proc_parent, s->conf->index);
+	ipc_end(proc_parent);
+}
+
+static void
+sub_write(struct subscriber *s)
+{
+	ssize_t	 n;
+
+	while (s->fd != -1 && unsent(s) > 0) {
+		n = write(s->fd, s->data + s->start, unsent(s));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN) {
+			s->blocked = true;
+			event_add(&s->writable, NULL);
+			return;
+		}
+		if (n == -1) {
+			log_warn("proc %s: write", s->conf->name);
+			failed(s);
+			return;
+		}
+		s->start += n;
+		if (s->conf->overflow == OVERFLOW_WAIT &&
+		    unsent(s) <= s->conf->buffer / 2) {
+			s->gave_up = false;
+			wait_end(s);
+		}
+	}
+	/* An idle bus does not hold what a burst needed. */
+	if (s->size > 4 * PIPE_SIZE && s->start > PIPE_SIZE) {
+		compact(s);
+		s->size = s->end;
+		s->data = realloc(s->data, s->size);
+	}
+}
+
+static void
+writable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct subscriber	*s = arg;
+
+	(void)fd;
+	(void)what;
+	s->blocked = false;
+	sub_write(s);
+}
+
+void
+bus_flush(void)
+{
+	struct subscriber	*s;
+
+	for (s = subs; s < subs + nsubs; s++)
+		if (s->fd != -1 && !s->blocked && unsent(s) > 0)
+			sub_write(s);
+}
+
+bool
+bus_idle(void)
+{
+	const struct subscriber	*s;
+
+	for (s = subs; s < subs + nsubs; s++)
+		if (s->fd != -1 && unsent(s) > 0)
+			return false;
+	return true;
+}
+
+void
+bus_proc_stdin(unsigned index, int fd)
+{
+	struct subscriber	*s;
+	char			*rest;
+	size_t			 n;
+
+	if (index >= nsubs) {
+		close(fd);
+		return;
+	}
+	s = &subs[index];
+	lost(s);
+	s->fd = fd;
+	event_assign(&s->writable, loop_base, fd, EV_WRITE, writable_cb, s);
+	/* The gap line of what died with the last one comes first. */
+	n = unsent(s);
+	if (n == 0) {
+		put_gaps(s);
+		return;
+	}
+	if ((rest = malloc(n)) == NULL)
+		return;
+	memcpy(rest, s->data + s->start, n);
+	s->end = s->start;
+	if (!s->dropping)
+		put_gaps(s);
+	put(s, rest, n);
+	free(rest);
+}
+
+void
+bus_proc_output(unsigned index, int fd)
+{
+	if (index >= nsubs) {
+		close(fd);
+		return;
+	}
+	proclog_open(subs[index].log, fd);
+}
+
+void
+bus_init(void (*cb)(bool))
+{
+	const struct proc_conf	*c;
+	size_t			 n = 0, i;
+
+	pause_cb = cb;
+	TAILQ_FOREACH(c, &proc_conf->procs, entry)
+		n++;
+	if ((subs = calloc(n + 1, sizeof(*subs))) == NULL)
+		fatal("subscribers");
+	TAILQ_FOREACH(c, &proc_conf->procs, entry) {
+		struct subscriber	*s = &subs[nsubs++];
+
+		s->conf = c;
+		s->fd = -1;
+		s->log = proclog_new(c->name);
+		event_assign(&s->patience, loop_base, -1, 0, patience_cb, s);
+		for (i = 0; i < SUBSYSTEM_MAX; i++)
+			subscribed[i] |= wants(s, i);
+	}
+	loop_at_end(bus_flush);
+}

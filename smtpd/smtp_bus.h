@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_SMTP_BUS_H
+#define SMTPD_SMTP_BUS_H
+
+/*
+ * The report bus: report lines from their events to the commands that read
+ * them, with a bounded buffer each and gap lines for what was dropped.
+ * smtp process.
+ */
+#include <stdbool.h>
+
+#include "lib/slice.h"
+
+/* Subscribers from the configuration; pause_cb tells when sessions must wait and may go on. */
+void	bus_init(void (*pause_cb)(bool));
+/* The parent's pipes to and from a proc that it started. */
+void	bus_proc_stdin(unsigned index, int fd);
+void	bus_proc_output(unsigned index, int fd);
+/* Is a subscriber with `overflow wait` behind, so that clients are not read? */
+bool	bus_paused(void);
+/* Has every running subscriber been written all there is? */
+bool	bus_idle(void);
+/* Writes what the pipes take: an end-of-turn hook. */
+void	bus_flush(void);
+
+#endif

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sessions: a client's connection from link-connect to link-disconnect, its
+ * states, and what it waits for.  smtp process.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/u64map.h"
+#include "smtpd/log.h"
+#include "smtpd/proc.h"
+#include "smtpd/smtp.h"
+#include "smtpd/smtp_bus.h"
+
+static const char *const state_names[STATE_MAX] = {
+	[STATE_CONNECTED]	= "connected",
+	[STATE_READY]		= "ready",
+	[STATE_MAIL]		= "mail",
+	[STATE_RCPT]		= "rcpt",
+	[STATE_DATA]		= "data",
+	[STATE_TLS]		= "tls",
+	[STATE_CLOSING]		= "closing",
+};
+
+static TAILQ_HEAD(, session)	 sessions = TAILQ_HEAD_INITIALIZER(sessions);
+static struct u64map		 by_id;
+static size_t			 nsessions;
+
+static void	io_event(struct io *, enum io_event);
+
+static struct session *
+session_of(struct io *io)
+{
+	return (struct session *)((char *)io - offsetof(struct session, io));
+}
+
+bool
+session_is_local(const struct session *s)
+{
+	return s->listener->local;
+}
+
+struct slice
+session_hostname(const struct session *s)
+{
+	return slice_str(s->listener->hostname);
+}
+
+size_t
+session_count(void)
+{
+	return nsessions;
+}
+
+void
+session_enter(struct session *s, enum state state)
+{
+	log_debug("session %016llx: %s, was %s",
+	    (unsigned long long)s->source.session, state_names[state],
+	    state_names[s->state]);
+	s->state = state;
+	if (state == STATE_CLOSING)
+		io_finish(&s->io);
+}
+
+/* -- replies -- */
+
+static void
+reply_line(struct session *s, enum reply r, bool more, const char *a,
+    const char *b)
+{
+	char		 buf[1024];
+	struct slice	 text = reply_text(r, buf, sizeof(buf) - 2, a, b);
+
+	if (more)
+		buf[3] = '-';
+	report_protocol_server(&s->source, text);
+	memcpy(buf + text.n, "\r\n", 2);
+	io_write(&s->io, buf, text.n + 2);
+}
+
+void
+session_reply_more(struct session *s, enum reply r, const char *a,
+    const char *b)
+{
+	reply_line(s, r, true, a, b);
+}
+
+void
+session_reply(struct session *s, enum reply r, const char *a, const char *b)
+{
+	reply_line(s, r, false, a, b);
+	if (reply_result(r) == RESULT_PERMFAIL)
+		s->errors++;
+}
+
+/* -- begin and end -- */
+
+static void
+greet(struct session *s)
+{
+	session_reply(s, REPLY_BANNER, s->listener->hostname, NULL);
+	report_link_greeting(&s->source, session_hostname(s));
+	session_enter(s, STATE_CONNECTED);
+}
+
+static void
+start_tls(struct session *s)
+{
+	if (io_accept_tls(&s->io, s->listener->tls) == -1) {
+		session_enter(s, STATE_CLOSING);
+		return;
+	}
+	session_enter(s, STATE_TLS);
+}
+
+void
+session_new(const struct listener *l, int fd, const char *src)
+{
+	struct session	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL ||
+	    (s->src = strdup(src)) == NULL) {
+		log_warn("session");
+		free(s);
+		close(fd);
+		return;
+	}
+	s->listener = l;
+	s->source.subsystem = SUBSYSTEM_SMTP_IN;
+	do
+		arc4random_buf(&s->source.session, sizeof(s->source.session));
+	while (s->source.session == 0 ||
+	    u64map_get(&by_id, s->source.session) != NULL);
+	if (u64map_put(&by_id, s->source.session, s) == -1) {
+		log_warn("session");
+		free(s->src);
+		free(s);
+		close(fd);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&sessions, s, entry);
+	nsessions++;
+	io_open(&s->io, fd, io_event);
+	report_link_connect(&s->source,
+	    l->local ? slice_str(proc_conf->hostname) : SLICE("<unknown>"),
+	    l->local ? FCRDNS_PASS : FCRDNS_ERROR, slice_str(s->src),
+	    slice_str(l->text));
+	if (listener_tls(l) != LISTEN_SMTPS)
+		greet(s);
+	else if (l->tls != NULL)
+		start_tls(s);
+	else
+		session_enter(s, STATE_CLOSING);
+}
+
+void
+session_rollback(struct session *s)
+{
+	uint32_t	 msgid;
+
+	if (s->tx == NULL)
+		return;
+	msgid = s->tx->msgid;
+	tx_end(s->tx, false);
+	s->tx = NULL;
+	report_tx_rollback(&s->source, msgid);
+	report_tx_reset(&s->source, msgid);
+}
+
+static void
+session_close(struct session *s)
+{
+	session_rollback(s);
+	report_link_disconnect(&s->source);
+	io_close(&s->io);
+	u64map_del(&by_id, s->source.session);
+	TAILQ_REMOVE(&sessions, s, entry);
+	nsessions--;
+	free(s->src);
+	free(s->helo);
+	free(s);
+	listener_resume();
+}
+
+void
+session_quit(struct session *s)
+{
+	session_rollback(s);
+	session_reply(s, REPLY_BYE, NULL, NULL);
+	session_enter(s, STATE_CLOSING);
+}
+
+/* -- input -- */
+
+/* The next command line without its line end; 1, or 0 if it is not all there. */
+static int
+next_line(struct session *s, struct slice *line)
+{
+	struct slice	 in = io_input(&s->io);
+	const char	*lf = in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
+
+	*line = in;
+	if (lf != NULL) {
+		line->n = lf - in.p;
+		if (line->n <= COMMAND_MAX)
+			return 1;
+	} else if (in.n <= COMMAND_MAX)
+		return 0;
+	line->n = COMMAND_MAX;
+	return 1;
+}
+
+/* A line longer than any command: answered once, at its end. */
+static void
+skip_line(struct session *s)
+{
+	struct slice	 in = io_input(&s->io);
+	const char	*lf = memchr(in.p, '\n', in.n);
+
+	io_consume(&s->io, lf == NULL ? in.n : (size_t)(lf + 1 - in.p));
+	if (lf == NULL)
+		return;
+	s->skipping = false;
+	session_reply(s, REPLY_LINE_TOO_LONG, NULL, NULL);
+}
+
+/* CRLF ends a command, and nothing else does: a lone LF ends a line that is refused. */
+static void
+command(struct session *s, struct slice line)
+{
+	char	 copy[COMMAND_MAX + 1];
+	bool	 crlf = line.n > 0 && line.p[line.n - 1] == '\r';
+
+	memcpy(copy, line.p, line.n);
+	io_consume(&s->io, line.n + 1);
+	line.p = copy;
+	if (!crlf) {
+		report_protocol_client(&s->source, line);
+		session_reply(s, REPLY_BAD_BYTES, NULL, NULL);
+		return;
+	}
+	line.n--;
+	report_protocol_client(&s->source, line);
+	verb_run(s, line);
+}
+
+static bool
+blocked(const struct session *s)
+{
+	return s->waiting != WAITING_NOT || s->state == STATE_CLOSING ||
+	    s->state == STATE_TLS || (s->tx != NULL && s->tx->starved) ||
+	    (bus_paused() && !session_is_local(s));
+}
+
+/* One step with the input; false if it needs more of it, or must wait. */
+static bool
+step(struct session *s)
+{
+	struct slice	 line;
+
+	if (s->state == STATE_DATA) {
+		if (tx_content(s->tx) != 1)
+			return false;
+		verb_end_of_data(s);
+	} else if (s->skipping) {
+		if (io_input(&s->io).n == 0)
+			return false;
+		skip_line(s);
+	} else {
+		if (next_line(s, &line) == 0)
+			return false;
+		if (line.n == COMMAND_MAX && line.p[line.n] != '\n') {
+			report_protocol_client(&s->source, line);
+			s->skipping = true;
+		} else
+			command(s, line);
+	}
+	if (s->errors > proc_conf->max_errors && s->state != STATE_CLOSING &&
+	    s->waiting == WAITING_NOT) {
+		session_rollback(s);
+		session_reply(s, REPLY_TOO_MANY_ERRORS, NULL, NULL);
+		session_enter(s, STATE_CLOSING);
+	}
+	return true;
+}
+
+void
+session_run(struct session *s)
+{
+	while (!blocked(s) && !io_backed_up(&s->io))
+		if (!step(s))
+			break;
+	if (blocked(s) || io_backed_up(&s->io))
+		io_pause(&s->io);
+	else
+		io_resume(&s->io);
+}
+
+void
+session_run_all(void)
+{
+	struct session	*s;
+
+	TAILQ_FOREACH(s, &sessions, entry)
+		session_run(s);
+}
+
+/* -- events -- */
+
+static void
+secured(struct session *s)
+{
+	char	 text[256];
+	size_t	 n = io_tls_text(&s->io, text, sizeof(text));
+
+	s->secured = true;
+	report_link_tls(&s->source, slice_make(text, n));
+	if (listener_tls(s->listener) == LISTEN_SMTPS) {
+		greet(s);
+		return;
+	}
+	/* RFC 3207 4.2: what was said in clear is forgotten. */
+	free(s->helo);
+	s->helo = NULL;
+	session_enter(s, STATE_CONNECTED);
+}
+
+static void
+timed_out(struct session *s)
+{
+	if (s->waiting == WAITING_QUEUE) {
+		session_committed(s->tx->msgid, COMMIT_TEMPFAIL);
+		return;
+	}
+	report_timeout(&s->source);
+	s->waiting = WAITING_NOT;
+	session_rollback(s);
+	if (s->state == STATE_TLS) {
+		session_close(s);
+		return;
+	}
+	session_reply(s, REPLY_TIMEOUT, NULL, NULL);
+	session_enter(s, STATE_CLOSING);
+}
+
+/* What the client sent before it left is still judged, as far as it is there. */
+static void
+closed(struct session *s)
+{
+	if (s->waiting == WAITING_NOT) {
+		session_close(s);
+		return;
+	}
+	s->gone = true;
+	io_pause(&s->io);
+}
+
+static void
+io_event(struct io *io, enum io_event event)
+{
+	struct session	*s = session_of(io);
+
+	switch (event) {
+	case IO_INPUT:
+	case IO_DRAINED:
+		session_run(s);
+		break;
+	case IO_SECURED:
+		secured(s);
+		break;
+	case IO_TIMEOUT:
+		timed_out(s);
+		break;
+	case IO_CLOSED:
+		closed(s);
+		break;
+	}
+}
+
+/* -- answers -- */
+
+static void
+answered(struct session *s)
+{
+	s->waiting = WAITING_NOT;
+	if (s->gone)
+		session_close(s);
+	else
+		session_run(s);
+}
+
+static void
+rcpt_answered(struct session *s, enum reply r)
+{
+	struct tx	*tx = s->tx;
+
+	report_tx_rcpt(&s->source, tx->msgid, reply_result(r),
+	    slice_str(tx->rcpt));
+	session_reply(s, r, tx->rcpt, NULL);
+	if (r == REPLY_RCPT_OK) {
+		tx->nrcpt++;
+		if (s->state == STATE_MAIL)
+			session_enter(s, STATE_RCPT);
+	}
+	answered(s);
+}
+
+void
+session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
+    enum verdict verdict, const struct ipc_msg *evpids, uint32_t n)
+{
+	static const enum reply	 replies[] = {
+		[VERDICT_OK]		= REPLY_RCPT_OK,
+		[VERDICT_NO_RULE]	= REPLY_NO_RULE,
+		[VERDICT_REJECTED]	= REPLY_REJECTED,
+		[VERDICT_UNKNOWN_USER]	= REPLY_UNKNOWN_USER,
+		[VERDICT_TEMPFAIL]	= REPLY_RCPT_TEMPFAIL,
+		[VERDICT_LOOP]		= REPLY_ALIAS_LOOP,
+		[VERDICT_ERROR]		= REPLY_ALIAS_ERROR,
+	};
+	struct session	*s = u64map_get(&by_id, id);
+	struct ipc_msg	 list = *evpids;
+	uint32_t	 i;
+
+	if (s == NULL || s->waiting != WAITING_LOOKUP || s->tx == NULL ||
+	    s->tx->msgid != msgid || s->tx->serial != serial) {
+		log_debug("verdict for a question of session %016llx that is over",
+		    (unsigned long long)id);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		report_tx_envelope(&s->source, msgid, ipc_get_u64(&list));
+	s->tx->nenvelopes += n;
+	rcpt_answered(s, replies[verdict]);
+}
+
+void
+session_lookup_lost(void)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &sessions, entry, next) {
+		if (s->waiting != WAITING_LOOKUP)
+			continue;
+		/* The queue may hold envelopes that we shall never be told of. */
+		s->tx->refusal = REFUSED_TEMP;
+		rcpt_answered(s, REPLY_RCPT_TEMPFAIL);
+	}
+}
+
+void
+session_committed(uint32_t msgid, enum commit_result result)
+{
+	struct tx	*tx = tx_find(msgid);
+	struct session	*s;
+	char		 id[9];
+
+	if (tx == NULL || tx->session->waiting != WAITING_QUEUE) {
+		log_warnx("message %08x: the queue's answer came too late for its client",
+		    msgid);
+		return;
+	}
+	s = tx->session;
+	snprintf(id, sizeof(id), "%08x", msgid);
+	if (result == COMMIT_OK) {
+		report_tx_commit(&s->source, msgid, tx->size);
+		report_tx_reset(&s->source, msgid);
+		tx_end(tx, true);
+		s->tx = NULL;
+		s->errors = 0;
+		session_reply(s, REPLY_COMMIT, id, NULL);
+	} else {
+		session_rollback(s);
+		session_reply(s, result == COMMIT_FULL ? REPLY_FULL :
+		    REPLY_TEMPFAIL, NULL, NULL);
+	}
+	session_enter(s, STATE_READY);
+	answered(s);
+}
+
+/* A message begun with the old queue cannot be finished with the next. */
+void
+session_queue_lost(void)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &sessions, entry, next) {
+		if (s->tx == NULL)
+			continue;
+		if (s->waiting == WAITING_QUEUE) {
+			session_committed(s->tx->msgid, COMMIT_TEMPFAIL);
+			continue;
+		}
+		s->tx->refusal = REFUSED_TEMP;
+		s->tx->starved = false;
+		session_run(s);
+	}
+}
+
+/* -- the end of the process -- */
+
+void
+session_close_all(void)
+{
+	struct session	*s;
+
+	TAILQ_FOREACH(s, &sessions, entry) {
+		if (s->waiting == WAITING_QUEUE || s->state == STATE_CLOSING)
+			continue;
+		s->waiting = WAITING_NOT;
+		session_rollback(s);
+		if (s->state != STATE_TLS)
+			session_reply(s, REPLY_SHUTDOWN, NULL, NULL);
+		session_enter(s, STATE_CLOSING);
+	}
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Transactions: a msgid from the queue's leases, recipients asked of lookup,
+ * content collected and handed to the queue.  smtp process.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/u64map.h"
+#include "smtpd/log.h"
+#include "smtpd/loop.h"
+#include "smtpd/proc.h"
+#include "smtpd/smtp.h"
+#include "smtpd/smtp_peers.h"
+
+#define CONTENT_SMALL	(128 * 1024)		/* above, the queue gets it in pieces */
+#define CONTENT_FIRST	(8 * 1024)
+#define CONTENT_BOUND	(64 * 1024 * 1024)	/* in all sessions; then it is handed on early */
+#define LEASES		4
+#define LEASE_LOW	1024			/* msgids left: ask for more */
+#define LOOP_RECEIVED	100
+
+static struct lease {
+	uint32_t	 next, left;
+} leases[LEASES];
+static bool		 lease_asked;
+static bool		 space = true;
+static uint64_t		 window;	/* bytes that the queue takes by IPC_CONTENT */
+static size_t		 content_bytes;	/* held by all transactions */
+static uint32_t		 serials;
+static struct u64map	 by_msgid;
+static TAILQ_HEAD(, tx)	 starved = TAILQ_HEAD_INITIALIZER(starved);
+
+/* -- msgids -- */
+
+void
+tx_lease(uint32_t first, uint32_t count)
+{
+	size_t	 i;
+
+	lease_asked = false;
+	for (i = 0; i < LEASES; i++)
+		if (leases[i].left == 0) {
+			leases[i] = (struct lease){ first, count };
+			return;
+		}
+}
+
+void
+tx_space(bool yes)
+{
+	space = yes;
+}
+
+static uint32_t
+take_msgid(void)
+{
+	uint32_t	 left = 0, msgid = 0;
+	size_t		 i;
+
+	for (i = 0; i < LEASES; i++) {
+		if (msgid == 0 && leases[i].left > 0) {
+			msgid = leases[i].next++;
+			leases[i].left--;
+		}
+		left += leases[i].left;
+	}
+	if (left < LEASE_LOW && !lease_asked && smtp_queue != NULL) {
+		lease_asked = true;
+		ipc_begin(smtp_queue, IPC_LEASE_WANT);
+		ipc_end(smtp_queue);
+	}
+	return msgid;
+}
+
+void
+tx_queue_lost(void)
+{
+	memset(leases, 0, sizeof(leases));
+	lease_asked = false;
+	window = 0;
+	session_queue_lost();
+}
+
+/* -- begin and end -- */
+
+struct tx *
+tx_find(uint32_t msgid)
+{
+	return u64map_get(&by_msgid, msgid);
+}
+
+struct tx *
+tx_begin(struct session *s, struct slice sender, enum reply *refused)
+{
+	struct tx	*tx;
+
+	*refused = space ? REPLY_TEMPFAIL : REPLY_FULL;
+	if (!space || smtp_queue == NULL)
+		return NULL;
+	if ((tx = calloc(1, sizeof(*tx))) == NULL ||
+	    (tx->sender = strndup(sender.p, sender.n)) == NULL ||
+	    (tx->msgid = take_msgid()) == 0 ||
+	    u64map_put(&by_msgid, tx->msgid, tx) == -1) {
+		if (tx != NULL)
+			free(tx->sender);
+		free(tx);
+		return NULL;
+	}
+	tx->session = s;
+	*refused = REPLY_NONE;
+	return tx;
+}
+
+static void
+drop_content(struct tx *tx)
+{
+	content_bytes -= tx->content_size;
+	free(tx->content);
+	tx->content = NULL;
+	tx->content_len = tx->content_size = 0;
+}
+
+static void
+discard(const struct tx *tx)
+{
+	if (smtp_queue == NULL)
+		return;
+	ipc_begin(smtp_queue, IPC_DISCARD);
+	ipc_put_u32(smtp_queue, tx->msgid);
+	ipc_end(smtp_queue);
+}
+
+void
+tx_end(struct tx *tx, bool committed)
+{
+	if (!committed)
+		discard(tx);
+	if (tx->starved)
+		TAILQ_REMOVE(&starved, tx, starved_entry);
+	u64map_del(&by_msgid, tx->msgid);
+	drop_content(tx);
+	free(tx->sender);
+	free(tx->rcpt);
+	free(tx);
+}
+
+int
+tx_rcpt(struct tx *tx, struct slice rcpt)
+{
+	const struct session	*s = tx->session;
+	struct ipc_rcpt		 m;
+	struct slice		 src = slice_str(s->src);
+	const char		*colon = strrchr(s->src, ':');
+	char			*copy;
+
+	if (smtp_lookup == NULL || (copy = strndup(rcpt.p, rcpt.n)) == NULL)
+		return -1;
+	free(tx->rcpt);
+	tx->rcpt = copy;
+	if (session_is_local(s))
+		src = SLICE("local");
+	else if (src.p[0] == '[')
+		src = slice_make(src.p + 1, colon - src.p - 2);
+	else
+		src.n = colon - src.p;
+	m = (struct ipc_rcpt){
+		.session = s->source.session,
+		.msgid = tx->msgid,
+		.serial = tx->serial = ++serials,
+		.local = session_is_local(s),
+		.tls = s->secured,
+		.src = src,
+		.tag = s->listener->conf != NULL && s->listener->conf->tag != NULL ?
+		    slice_str(s->listener->conf->tag) : SLICE(""),
+		.helo = s->helo != NULL ? slice_str(s->helo) : SLICE(""),
+		.sender = slice_str(tx->sender),
+		.rcpt = slice_str(tx->rcpt),
+	};
+	ipc_send_rcpt(smtp_lookup, &m);
+	return 0;
+}
+
+/* -- content -- */
+
+/* Hands over what was collected so far; false if the queue's window is shut. */
+static bool
+send_piece(struct tx *tx)
+{
+	if (window < tx->content_len)
+		return false;
+	window -= tx->content_len;
+	ipc_begin(smtp_queue, IPC_CONTENT);
+	ipc_put_u32(smtp_queue, tx->msgid);
+	ipc_put_slice(smtp_queue, slice_make(tx->content, tx->content_len));
+	ipc_end(smtp_queue);
+	tx->content_len = 0;
+	return true;
+}
+
+/* Makes room for at least one more byte; false if that has to wait. */
+static bool
+make_room(struct tx *tx)
+{
+	size_t	 size = tx->content_size == 0 ? CONTENT_FIRST : 2 * tx->content_size;
+	char	*p;
+
+	if (tx->content_len < tx->content_size)
+		return true;
+	if (tx->refusal != REFUSED_NOT) {
+		tx->content_len = 0;
+		if (tx->content_size > 0)
+			return true;
+	}
+	if (tx->content_size >= CONTENT_SMALL ||
+	    (content_bytes > CONTENT_BOUND && tx->content_size > 0))
+		tx->large = true;
+	if (tx->large && tx->content_size > 0) {
+		if (smtp_queue == NULL) {
+			tx->refusal = REFUSED_TEMP;
+			tx->content_len = 0;
+			return true;
+		}
+		return send_piece(tx);
+	}
+	if ((p = realloc(tx->content, size)) == NULL) {
+		log_warn("content of %zu bytes", size);
+		tx->refusal = REFUSED_TEMP;
+		tx->content_len = 0;
+		return tx->content_size > 0;
+	}
+	content_bytes += size - tx->content_size;
+	tx->content = p;
+	tx->content_size = size;
+	return true;
+}
+
+static void
+starve(struct tx *tx)
+{
+	if (tx->starved)
+		return;
+	tx->starved = true;
+	TAILQ_INSERT_TAIL(&starved, tx, starved_entry);
+}
+
+void
+tx_refill(uint32_t bytes)
+{
+	TAILQ_HEAD(, tx)	 now = TAILQ_HEAD_INITIALIZER(now);
+	struct tx		*tx;
+
+	window += bytes;
+	TAILQ_CONCAT(&now, &starved, starved_entry);
+	while ((tx = TAILQ_FIRST(&now)) != NULL) {
+		TAILQ_REMOVE(&now, tx, starved_entry);
+		tx->starved = false;
+		session_run(tx->session);
+	}
+}
+
+static void
+judge(struct tx *tx, const char *added, size_t n)
+{
+	tx->size += n;
+	smtp_header_feed(&tx->header, added, n);
+	if (tx->refusal != REFUSED_NOT)
+		return;
+	if (tx->data.bare_cr || tx->data.bare_lf)
+		tx->refusal = REFUSED_FORMAT;
+	else if (tx->data.long_line)
+		tx->refusal = REFUSED_LINE;
+	else if (tx->header.received > LOOP_RECEIVED)
+		tx->refusal = REFUSED_LOOP;
+	else if (tx->size > proc_conf->max_message_size)
+		tx->refusal = REFUSED_SIZE;
+	if (tx->refusal != REFUSED_NOT && tx->large)
+		discard(tx);
+}
+
+int
+tx_content(struct tx *tx)
+{
+	struct io	*io = &tx->session->io;
+	struct slice	 in;
+	size_t		 used, added;
+
+	while ((in = io_input(io)).n > 0) {
+		if (!make_room(tx)) {
+			starve(tx);
+			return -1;
+		}
+		used = smtp_data_feed(&tx->data, in.p, in.n,
+		    tx->content + tx->content_len,
+		    tx->content_size - tx->content_len, &added);
+		judge(tx, tx->content + tx->content_len, added);
+		tx->content_len += added;
+		io_consume(io, used);
+		if (tx->data.end)
+			return 1;
+	}
+	return 0;
+}
+
+int
+tx_commit(struct tx *tx)
+{
+	const struct session	*s = tx->session;
+	struct ipc_commit	 m;
+
+	if (smtp_queue == NULL)
+		return -1;
+	if (tx->large && tx->content_len > 0) {
+		/* The last piece may overdraw the window: it is at most one. */
+		window += window < tx->content_len ? tx->content_len : 0;
+		send_piece(tx);
+	}
+	m = (struct ipc_commit){
+		.msgid = tx->msgid,
+		.nenvelopes = tx->nenvelopes,
+		.session = s->source.session,
+		.size = tx->size,
+		.sender = slice_str(tx->sender),
+		.helo = s->helo != NULL ? slice_str(s->helo) : SLICE(""),
+		.src = slice_str(s->src),
+		.content = tx->large ? SLICE("") :
+		    slice_make(tx->content, tx->content_len),
+	};
+	ipc_send_commit(smtp_queue, &m);
+	drop_content(tx);
+	return 0;
+}
+
+/* -- the trace header -- */
+
+/* RFC 5322 3.3, in local time. */
+static void
+date_now(char *buf, size_t size)
+{
+	time_t		 now = (time_t)(loop_wall() / 1000000);
+	struct tm	 tm;
+
+	localtime_r(&now, &tm);
+	strftime(buf, size, "%a, %d %b %Y %H:%M:%S %z (%Z)", &tm);
+}
+
+/* Where the message came from, in the words of RFC 5321 4.4. */
+static void
+from_clause(const struct session *s, char *buf, size_t size)
+{
+	const char	*colon = strrchr(s->src, ':');
+
+	if (session_is_local(s))
+		snprintf(buf, size, "from %s (%s [local])", s->helo,
+		    s->listener->hostname);
+	else if (s->listener->conf != NULL && s->listener->conf->mask_src)
+		snprintf(buf, size, "from localhost (localhost [127.0.0.1])");
+	else if (s->src[0] == '[')
+		snprintf(buf, size, "from %s (unknown [IPv6:%.*s])", s->helo,
+		    (int)(colon - s->src - 2), s->src + 1);
+	else
+		snprintf(buf, size, "from %s (unknown [%.*s])", s->helo,
+		    (int)(colon - s->src), s->src);
+}
+
+void
+tx_data(struct tx *tx)
+{
+	const struct session	*s = tx->session;
+	char			 from[512], date[64], tls[256], rcpt[512] = "";
+	size_t			 n = 0;
+	int			 len;
+
+	smtp_data_init(&tx->data, proc_conf->max_line);
+	smtp_header_init(&tx->header);
+	if (!make_room(tx))
+		return;
+	from_clause(s, from, sizeof(from));
+	date_now(date, sizeof(date));
+	if (s->secured)
+		n = io_tls_text(&s->io, tls, sizeof(tls));
+	if (tx->nrcpt == 1)
+		snprintf(rcpt, sizeof(rcpt), "\n\tfor <%s>", tx->rcpt);
+	len = snprintf(tx->content, tx->content_size,
+	    "Received: %s\n\tby %s (pipepost) with %s id %08x%s%.*s%s%s;\n\t%s\n",
+	    from, s->listener->hostname,
+	    !s->esmtp ? "SMTP" : s->secured ? "ESMTPS" : "ESMTP", tx->msgid,
+	    s->secured ? " (" : "", (int)n, tls, s->secured ? ":verify=NO)" : "",
+	    rcpt, date);
+	tx->content_len = tx->size = (size_t)len;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * smtpd: the command line.  Checks the configuration (-n), or becomes the
+ * parent process, or with -x one of its children.
+ */
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <err.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/conf.h"
+#include "smtpd/log.h"
+#include "smtpd/parent.h"
+#include "smtpd/proc.h"
+
+static noreturn void
+usage(void)
+{
+	fprintf(stderr, "usage: smtpd [-dnv] [-D macro=value] [-f file]\n");
+	exit(2);
+}
+
+/* The binary that the parent executes for its children. */
+static const char *
+find_program(const char *argv0)
+{
+	static char	 path[PATH_MAX];
+
+	if (realpath("/proc/self/exe", path) != NULL ||
+	    (strchr(argv0, '/') != NULL && realpath(argv0, path) != NULL))
+		return path;
+	errx(1, "%s: cannot tell where this program is; start it by its absolute path",
+	    argv0);
+}
+
+/* Sessions are bounded by descriptors: take what the system grants. */
+static void
+raise_limits(void)
+{
+	struct rlimit	 rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_warn("raise the limit of descriptors to %llu",
+		    (unsigned long long)rl.rlim_max);
+}
+
+/* Standard descriptors are open, so that no socket becomes one of them. */
+static void
+sane_descriptors(void)
+{
+	struct stat	 st;
+	int		 fd;
+
+	for (fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fstat(fd, &st) == -1 &&
+		    freopen("/dev/null", fd == 0 ? "r" : "w",
+		    fd == 0 ? stdin : fd == 1 ? stdout : stderr) == NULL)
+			exit(1);
+}
+
+int
+main(int argc, char *argv[], char *envp[])
+{
+	static char	*macros[64];
+	const char	*file = CONF_FILE, *child = NULL, *user = NULL, *root = NULL;
+	struct conf	*conf;
+	size_t		 nmacros = 0;
+	int		 ch, check = 0, verbosity = 0, foreground = 0;
+
+	sane_descriptors();
+	setproctitle_init(argc, argv, envp);
+	while ((ch = getopt(argc, argv, "dD:f:nR:u:vx:")) != -1)
+		switch (ch) {
+		case 'd':
+			foreground = 1;
+			break;
+		case 'D':
+			if (strchr(optarg, '=') == NULL)
+				errx(2, "-D %s: a macro is NAME=VALUE", optarg);
+			if (nmacros + 1 == sizeof(macros) / sizeof(macros[0]))
+				errx(2, "-D %s: more than %zu macros", optarg,
+				    nmacros);
+			macros[nmacros++] = optarg;
+			break;
+		case 'f':
+			file = optarg;
+			break;
+		case 'n':
+			check = 1;
+			break;
+		case 'R':
+			root = optarg;
+			break;
+		case 'u':
+			user = optarg;
+			break;
+		case 'v':
+			verbosity++;
+			break;
+		case 'x':
+			child = optarg;
+			break;
+		default:
+			usage();
+		}
+	if (argc != optind)
+		usage();
+
+	proc_privileged = geteuid() == 0;
+	log_init(foreground || check || child == NULL, verbosity);
+	if (child != NULL) {
+		if (proc_by_name(child) == PROC_MAX || user == NULL)
+			usage();
+		log_init(foreground, verbosity);
+		setproctitle("%s", child);
+		proc_child(proc_by_name(child), user, root);
+	}
+	if ((conf = conf_load(file, macros, stderr)) == NULL)
+		exit(1);
+	if (check) {
+		fprintf(stderr, "configuration OK\n");
+		conf_free(conf);
+		exit(0);
+	}
+	raise_limits();
+	setproctitle("parent");
+	parent_options = (struct parent_options){ file, macros, foreground,
+	    verbosity, find_program(argv[0]) };
+	parent_main(conf);
+}
