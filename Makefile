@@ -135,6 +135,37 @@ $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
 	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a \
 	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(BSD_LIBS)
 
+check: all $(UNIT) sanitized
+	perl tests/run -a
+
+sanitized: $(PROGRAMS:%=$(A)/%) $(UNIT:%=$(A)/%) $(FUZZ:%=$(A)/%)
+
+# Every fuzzer replays its inputs and tries some changes of them in `check`;
+# the campaign lets libFuzzer look for new ones.
+$(FUZZ:%=$(A)/%): $(FUZZ_OBJS:%=$(A)/%) $(A)/tests/fuzz/driver.o $(OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/tests/fuzz/driver.o \
+	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $(@:$(A)/%=%).c | \
+	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a $(SMTPD_LIBS) $(BSD_LIBS)
+
+fuzz:
+	CC="$(FUZZ_CC)" CPPFLAGS="$(CPP_ALL)" SECONDS_EACH="$(FUZZ_SECONDS)" \
+	    sh tests/fuzz/campaign $(FUZZ)
+
+kill: all
+	KILLS=$(KILLS) prove -v tests/kill.t
+
+bench: all
+	sh tests/bench/run
+
+lint:
+	prove tests/lint.t tests/layers.t
+
+demo: all
+	@ONCE="$(ONCE)" PORT="$(PORT)" sh examples/demo run
+
+deps:
+	sh examples/deps check
+
 clean:
 	rm -rf build demo
 	rm -f $(PROGRAMS) $(UNIT) */*.o */*.d tests/*/*.o tests/*/*.d
