@@ -33,7 +33,7 @@ static const struct ipc_row {
 } rows[IPC_MAX] = {
 	[IPC_CONF_SOURCE] = { "conf-source", FROM(PARENT), CHILD, 8, IPC_MAX_DATA, false },
 	[IPC_CONF_MACRO] = { "conf-macro", FROM(PARENT), CHILD, 4, 4096, false },
-	[IPC_CONF_DONE]	= { "conf-done", FROM(PARENT), CHILD, 5, 512, false },
+	[IPC_CONF_DONE]	= { "conf-done", FROM(PARENT), CHILD, 6, 512, false },
 	[IPC_PEER]	= { "peer", FROM(PARENT), CHILD, 5, 512, true },
 	[IPC_START]	= { "start", FROM(PARENT), CHILD, 0, 0, false },
 	[IPC_STOP]	= { "stop", FROM(PARENT), CHILD, 0, 0, false },

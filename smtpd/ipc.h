@@ -25,7 +25,7 @@ enum ipc_type {			/* rows of ipc.c: sender, receiver, payload */
 	/* parent to every process, before anything else */
 	IPC_CONF_SOURCE,	/* str name, bytes text piece (pieces of a name are joined) */
 	IPC_CONF_MACRO,		/* str NAME=VALUE */
-	IPC_CONF_DONE,		/* u8 verbosity */
+	IPC_CONF_DONE,		/* u8 verbosity, u8 1: an earlier one died, str host name */
 	IPC_PEER,		/* u8 process, str instance (deliver: user); fd */
 	IPC_START,		/* all was sent: work */
 	IPC_STOP,		/* finish what is being written, then exit */

@@ -32,6 +32,7 @@ struct child {
 	struct ipc	*ipc;
 	bool		 ready;
 	uint64_t	 started;	/* monotonic ns */
+	unsigned	 deaths;
 	unsigned	 failures;	/* in a row */
 	struct event	 restart;
 };
@@ -105,8 +106,9 @@ parent_user(const char *user)
 /* -- what a new child is told -- */
 
 static void
-send_conf(struct ipc *ipc)
+send_conf(const struct child *c)
 {
+	struct ipc		*ipc = c->ipc;
 	struct conf_source	*s;
 	char *const		*m;
 	size_t			 off, n;
@@ -128,6 +130,7 @@ send_conf(struct ipc *ipc)
 	}
 	ipc_begin(ipc, IPC_CONF_DONE);
 	ipc_put_u8(ipc, parent_options.verbosity);
+	ipc_put_u8(ipc, c->deaths > 0);
 	ipc_put_slice(ipc, slice_str(parent_conf->hostname));
 	ipc_end(ipc);
 }
@@ -180,7 +183,7 @@ tell(struct child *c)
 	struct child	*other;
 	size_t		 i;
 
-	send_conf(c->ipc);
+	send_conf(c);
 	if (c->process == PROC_SMTP) {
 		parent_listen_send_smtp(c->ipc);
 		parent_keys_send(c->ipc);
@@ -388,6 +391,7 @@ lost(struct child *c)
 			restart_later(q);
 		return;
 	}
+	c->deaths++;
 	c->failures = loop_mono() - c->started > LONG_LIFE ? 0 : c->failures + 1;
 	if (c->process != PROC_QUEUE || !wait_for_delivers())
 		restart_later(c);

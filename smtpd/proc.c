@@ -37,6 +37,7 @@ enum process	 proc_self;
 struct conf	*proc_conf;
 struct ipc	*proc_parent;
 bool		 proc_privileged;
+bool		 proc_restarted;
 
 /* The configuration as it comes in, until IPC_CONF_DONE. */
 static struct conf_sources	 sources = TAILQ_HEAD_INITIALIZER(sources);
@@ -131,6 +132,7 @@ configured(struct ipc_msg *msg)
 	struct slice	 hostname;
 
 	log_init(log_to_stderr(), ipc_get_u8(msg));
+	proc_restarted = ipc_get_u8(msg) != 0;
 	hostname = ipc_get_slice(msg);
 	if ((proc_conf = conf_parse(&sources, macros, stderr)) == NULL)
 		fatalx("the configuration that the parent accepted does not parse");

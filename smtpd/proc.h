@@ -29,6 +29,7 @@ extern enum process	 proc_self;
 extern struct conf	*proc_conf;	/* of this process */
 extern struct ipc	*proc_parent;	/* channel to the parent, in a child */
 extern bool		 proc_privileged;	/* the parent was started as root */
+extern bool		 proc_restarted;	/* this process takes the place of one that died */
 
 #define PROC_PARENT_FD	3
 

@@ -190,3 +190,16 @@ report_timeout(const struct report_source *src)
 {
 	report_send(src, EV_TIMED_OUT, NULL, 0);
 }
+
+void
+report_gap_unknown(enum subsystem subsystem, uint64_t time)
+{
+	const struct report_source src = { subsystem, 0 };
+	const struct report_value v[] = {
+		{ RF_COUNT,	.num = 0 },
+		{ RF_FIRST,	.num = time },
+		{ RF_LAST,	.num = time },
+	};
+
+	report_send(&src, EV_REPORT_GAP, v, nitems(v));
+}

@@ -40,6 +40,8 @@ void	report_tx_rollback(const struct report_source *, uint32_t msgid);
 void	report_protocol_client(const struct report_source *, struct slice line);
 void	report_protocol_server(const struct report_source *, struct slice line);
 void	report_timeout(const struct report_source *);
+/* Lines that died with a process: nobody knows how many, so COUNT is 0. */
+void	report_gap_unknown(enum subsystem, uint64_t time);
 
 /*
  * Where the lines go: the process's bus (smtp_bus.c) writes them once per

@@ -56,6 +56,8 @@ smtp_main(void)
 {
 	io_init(proc_conf->idle);
 	bus_init(bus_pause);
+	if (proc_restarted)
+		report_gap_unknown(SUBSYSTEM_SMTP_IN, loop_wall());
 	loop_at_end(stop_when_done);
 }
 
@@ -65,8 +67,10 @@ smtp_peer(enum process peer, struct ipc *ipc, const char *instance)
 	(void)instance;
 	if (peer == PROC_LOOKUP)
 		smtp_lookup = ipc;
-	else if (peer == PROC_QUEUE)
+	else if (peer == PROC_QUEUE) {
 		smtp_queue = ipc;
+		tx_queue_met();
+	}
 }
 
 static void

@@ -67,6 +67,8 @@ struct listener {
 };
 
 void	listener_add(unsigned index, struct slice text, int fd);
+/* Accepting begins once there is a queue to take what comes. */
+void	listener_start(void);
 void	listener_close_all(void);
 /* A session ended: if accepting paused for want of descriptors, go on. */
 void	listener_resume(void);
@@ -122,6 +124,7 @@ int		 tx_commit(struct tx *);
 void		 tx_lease(uint32_t first, uint32_t count);
 void		 tx_refill(uint32_t bytes);
 void		 tx_space(bool);
+void		 tx_queue_met(void);
 void		 tx_queue_lost(void);
 
 /* -- sessions: smtp_session.c -- */

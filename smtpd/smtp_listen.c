@@ -26,7 +26,7 @@
 #define RETRY		1	/* seconds until a paused accept tries again */
 
 static struct listener	*listeners;
-static bool		 paused;
+static bool		 started, paused;
 static struct event	 retry;
 
 static void	accept_cb(evutil_socket_t, short, void *);
@@ -76,10 +76,23 @@ listener_add(unsigned index, struct slice text, int fd)
 	if (listener_tls(l) != LISTEN_PLAIN)
 		l->tls = smtp_tls_server(l->conf, l->hostname);
 	event_assign(&l->ev, loop_base, fd, EV_READ | EV_PERSIST, accept_cb, l);
-	event_add(&l->ev, NULL);
+	if (started)
+		event_add(&l->ev, NULL);
 	l->next = listeners;
 	listeners = l;
 	log_debug("listening on %s", l->text);
+}
+
+void
+listener_start(void)
+{
+	struct listener	*l;
+
+	if (started)
+		return;
+	started = true;
+	for (l = listeners; l != NULL; l = l->next)
+		event_add(&l->ev, NULL);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/u64map.h"
 #include "smtpd/log.h"
@@ -489,13 +490,10 @@ session_queue_lost(void)
 	TAILQ_FOREACH_SAFE(s, &sessions, entry, next) {
 		if (s->tx == NULL)
 			continue;
-		if (s->waiting == WAITING_QUEUE) {
+		if (s->waiting == WAITING_QUEUE)
 			session_committed(s->tx->msgid, COMMIT_TEMPFAIL);
-			continue;
-		}
-		s->tx->refusal = REFUSED_TEMP;
-		s->tx->starved = false;
-		session_run(s);
+		else
+			s->tx->refusal = REFUSED_TEMP;
 	}
 }
 

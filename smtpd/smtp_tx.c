@@ -35,12 +35,19 @@ static TAILQ_HEAD(, tx)	 starved = TAILQ_HEAD_INITIALIZER(starved);
 
 /* -- msgids -- */
 
+struct tx *
+tx_find(uint32_t msgid)
+{
+	return u64map_get(&by_msgid, msgid);
+}
+
 void
 tx_lease(uint32_t first, uint32_t count)
 {
 	size_t	 i;
 
 	lease_asked = false;
+	listener_start();
 	for (i = 0; i < LEASES; i++)
 		if (leases[i].left == 0) {
 			leases[i] = (struct lease){ first, count };
@@ -54,6 +61,23 @@ tx_space(bool yes)
 	space = yes;
 }
 
+static void
+ask_lease(void)
+{
+	if (lease_asked || smtp_queue == NULL)
+		return;
+	lease_asked = true;
+	ipc_begin(smtp_queue, IPC_LEASE_WANT);
+	ipc_end(smtp_queue);
+}
+
+void
+tx_queue_met(void)
+{
+	space = true;
+	ask_lease();
+}
+
 static uint32_t
 take_msgid(void)
 {
@@ -61,17 +85,16 @@ take_msgid(void)
 	size_t		 i;
 
 	for (i = 0; i < LEASES; i++) {
-		if (msgid == 0 && leases[i].left > 0) {
+		/* One of a dead queue's leases may still be in use. */
+		while ((msgid == 0 || tx_find(msgid) != NULL) &&
+		    leases[i].left > 0) {
 			msgid = leases[i].next++;
 			leases[i].left--;
 		}
 		left += leases[i].left;
 	}
-	if (left < LEASE_LOW && !lease_asked && smtp_queue != NULL) {
-		lease_asked = true;
-		ipc_begin(smtp_queue, IPC_LEASE_WANT);
-		ipc_end(smtp_queue);
-	}
+	if (left < LEASE_LOW)
+		ask_lease();
 	return msgid;
 }
 
@@ -82,15 +105,10 @@ tx_queue_lost(void)
 	lease_asked = false;
 	window = 0;
 	session_queue_lost();
+	tx_refill(0);
 }
 
 /* -- begin and end -- */
-
-struct tx *
-tx_find(uint32_t msgid)
-{
-	return u64map_get(&by_msgid, msgid);
-}
 
 struct tx *
 tx_begin(struct session *s, struct slice sender, enum reply *refused)
