@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Started as root: each process has its own user and root directory, and none
+# may trace, read or signal another.  In a mount namespace with an /etc of its own.
+if [ -z "$PIPEPOST_NAMESPACE" ]; then
+	[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
+	unshare -m true 2>/dev/null || { echo "1..0 # SKIP needs mount namespaces"; exit 0; }
+	PIPEPOST_NAMESPACE=1 exec unshare -m --propagation private sh "$0" "$@"
+fi
+. tests/lib.sh
+plan 33
+
+cp -a /etc "$T/etc"
+mount --bind "$T/etc" /etc
+for u in _smtpd:901 _smtplk:902 _smtpq:903 _smtpdl:904 _smtpf:905 alice:906 bob:907; do
+	name=${u%:*} id=${u#*:}
+	mkdir -p "$T/home/$name"
+	sed -i "/^$name:/d" /etc/passwd /etc/group
+	echo "$name:x:$id:$id::$T/home/$name:/bin/sh" >>/etc/passwd
+	echo "$name:x:$id:" >>/etc/group
+	chown "$id:$id" "$T/home/$name"
+done
+chmod 755 "$T" "$T/home"
+
+smtpd_conf <<E2
+listen on 127.0.0.1 port $PORT
+proc "reader" "exec cat >/dev/null"
+report smtp-in on "reader"
+action "local" maildir
+match from any for any action "local"
+E2
+ok "starts as root" smtpd_start
+
+"$TOP/tests/bench/smtp_load" -n 1 -t alice@localhost "$PORT" >"$T/load" 2>&1
+has_mail() { [ -n "$(ls "$T/home/alice/Maildir/new")" ]; }
+ok "mail arrives in the home of its recipient" wait_for 10 has_mail
+is "$(stat -c %U "$T/home/alice/Maildir"/new/*)" alice "and belongs to it"
+
+"$TOP/tests/bench/smtp_load" -n 1 -t root@localhost "$PORT" >"$T/load" 2>&1
+ok "root is no recipient" grep -q 'refused 1' "$T/load"
+
+children() { ps -o pid= --ppid "$smtpd_pid"; }
+pid_of() { for p in $(children); do tr '\0' ' ' <"/proc/$p/cmdline" | grep -q "smtpd: $1" && echo "$p"; done; }
+user_of() { stat -c %U "/proc/$1" 2>/dev/null; ps -o user= -p "$1"; }
+
+smtp=$(pid_of smtp) lookup=$(pid_of lookup) queue=$(pid_of queue) deliver=$(pid_of deliver)
+is "$(ps -o user= -p "$smtp")" _smtpd "smtp runs as _smtpd"
+is "$(ps -o user= -p "$lookup")" _smtplk "lookup runs as _smtplk"
+is "$(ps -o user= -p "$queue")" _smtpq "queue runs as _smtpq"
+is "$(ps -o user= -p "$deliver")" alice "deliver runs as its user"
+is "$(readlink "/proc/$queue/root")" "$T/spool" "queue is confined to the spool"
+is "$(readlink "/proc/$smtp/root")" /var/empty "smtp is confined to an empty directory"
+reader=$(ps -eo pid=,user=,args= | awk '$2 == "_smtpf" && $3 == "cat" { print $1 }' | sed 1q)
+ok "a proc runs as _smtpf" test -n "$reader"
+
+# As the user of one process, against another: 0 if the system lets it.
+cat >"$T/attack.py" <<'E2'
+import ctypes, os, pwd, signal, sys
+user, pid = sys.argv[1], int(sys.argv[2])
+pw = pwd.getpwnam(user)
+os.setgroups([]); os.setgid(pw.pw_gid); os.setuid(pw.pw_uid)
+done = []
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.ptrace(16, pid, 0, 0) == 0:
+    done.append("ptrace")
+try:
+    open("/proc/%d/mem" % pid, "rb"); done.append("mem")
+except OSError:
+    pass
+try:
+    os.kill(pid, 0); done.append("kill")
+except OSError:
+    pass
+print(" ".join(done) or "nothing")
+E2
+for a in _smtpd _smtplk _smtpq _smtpf alice; do
+	for b in $smtp $lookup $queue $deliver $smtpd_pid; do
+		[ "$(ps -o user= -p "$b")" != "$a" ] || continue
+		is "$(python3 "$T/attack.py" "$a" "$b")" nothing \
+		    "$a can do nothing to $(tr '\0' ' ' <"/proc/$b/cmdline")"
+	done
+done
+cp "$T/log" "$T/log.before"
+ok "stops in order" smtpd_stop
+umount /etc
