@@ -32,7 +32,7 @@ CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
 CPP_ALL =	-I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		-DSYSCONFDIR='"$(SYSCONFDIR)"' -DSPOOLDIR='"$(SPOOLDIR)"' \
 		-DCONTROLSOCK='"$(CONTROLSOCK)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' \
-		-DEMPTYDIR='"$(EMPTYDIR)"' \
+		-DSBINDIR='"$(SBINDIR)"' -DEMPTYDIR='"$(EMPTYDIR)"' \
 		$(LIB_CFLAGS)
 CC_ALL =	-std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes \
 		-fPIE -MMD -MP $(CPP_ALL)
@@ -46,9 +46,9 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIB_OBJS !=	ls lib/*.c 2>/dev/null | sed 's/c$$/o/'
 
 # The daemon; smtpctl and sendmail are programs of their own.
-SMTPD_OBJS !=	ls smtpd/*.c | grep -v -e smtpctl.c -e sendmail.c | sed 's/c$$/o/'
+SMTPD_OBJS !=	ls smtpd/*.c | grep -v -e smtpctl -e sendmail | sed 's/c$$/o/'
 READY !=	grep -l main smtpd/queue.c smtpd/deliver.c smtpd/lookup.c smtpd/smtp.c smtpd/smtpd.c 2>/dev/null | wc -l
-SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/submit.o
+SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
 TOOLS !=	ls bin/*.c 2>/dev/null | sed 's/\.c$$//'
 DAEMON !=	for p in smtpctl sendmail; do \
@@ -60,7 +60,7 @@ FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 
 PROGRAMS =	$(DAEMON) $(TOOLS)
 OBJS =		$(LIB_OBJS) $(SMTPD_OBJS)
-ALL_OBJS =	$(OBJS) smtpd/smtpctl.o smtpd/sendmail.o $(TOOLS:=.o) $(UNIT:=.o)
+ALL_OBJS =	$(OBJS) smtpd/smtpctl.o $(SENDMAIL_OBJS) $(TOOLS:=.o) $(UNIT:=.o)
 FUZZ_OBJS =	$(FUZZ:=.o)
 
 A =		build/asan
@@ -93,8 +93,9 @@ smtpd/smtpd: $(SMTPD_OBJS) build/lib.a
 smtpd/smtpctl: smtpd/smtpctl.o build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
 
-smtpd/sendmail: $(SENDMAIL_OBJS) build/lib.a
-	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SENDMAIL_OBJS) build/lib.a $(BSD_LIBS)
+smtpd/sendmail: $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a \
+	    $(BSD_LIBS)
 
 $(TOOLS): $(TOOLS:=.o) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
@@ -123,8 +124,9 @@ $(A)/smtpd/smtpd: $(SMTPD_OBJS:%=$(A)/%) $(A)/lib.a
 $(A)/smtpd/smtpctl: $(A)/smtpd/smtpctl.o $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)
 
-$(A)/smtpd/sendmail: $(SENDMAIL_OBJS:%=$(A)/%) $(A)/lib.a
-	$(CC) $(ASAN) -pie -o $@ $(SENDMAIL_OBJS:%=$(A)/%) $(A)/lib.a $(BSD_LIBS)
+$(A)/smtpd/sendmail: $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o \
+	    $(A)/lib.a $(BSD_LIBS)
 
 $(TOOLS:%=$(A)/%): $(TOOLS:%=$(A)/%.o) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)

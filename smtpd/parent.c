@@ -89,7 +89,7 @@ static void
 child_exited(pid_t pid, int status)
 {
 	if (!parent_child_exited(pid, status) &&
-	    !parent_proc_exited(pid, status))
+	    !parent_proc_exited(pid, status) && !parent_offline_exited(pid))
 		log_debug("process %d is not ours", (int)pid);
 	if (parent_stopping)
 		stop_next();

@@ -63,5 +63,6 @@ void		 parent_proc_kill_all(void);
 
 /* parent_offline.c: what sendmail(8) left while the daemon was down. */
 void		 parent_offline(void);
+bool		 parent_offline_exited(pid_t);	/* was it one of its processes? */
 
 #endif

@@ -8,6 +8,7 @@
  * channel to the parent is descriptor 3.  Used by all processes.
  */
 #include <stdbool.h>
+#include <stdnoreturn.h>
 
 #include "smtpd/conf.h"
 #include "smtpd/ipc.h"
@@ -54,5 +55,7 @@ void	lookup_peer(enum process, struct ipc *, const char *);
 void	queue_peer(enum process, struct ipc *, const char *);
 void	deliver_peer(enum process, struct ipc *, const char *);
 void	smtp_stop(void), lookup_stop(void), queue_stop(void), deliver_stop(void);
+/* A process without channels: submits file over socket, if it is not larger than limit; offline.c. */
+noreturn void	offline_main(const char *file, const char *socket, const char *limit);
 
 #endif

@@ -112,6 +112,11 @@ main(int argc, char *argv[], char *envp[])
 		default:
 			usage();
 		}
+	if (child != NULL && proc_by_name(child) == PROC_OFFLINE &&
+	    argc - optind == 3) {
+		log_init(foreground, verbosity);
+		offline_main(argv[optind], argv[optind + 1], argv[optind + 2]);
+	}
 	if (argc != optind)
 		usage();
 

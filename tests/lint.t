@@ -18,6 +18,5 @@ for page in $pages; do
 	is "$(mandoc -Tlint -W warning "$page" 2>&1)" "" "$page"
 done
 for program in $programs; do
-	ok "$program has a manual" ls man/"$program".[1-9]
-done >"$T/manuals"
-sed 's,^man/.*,,; /^$/d' "$T/manuals"
+	ok "$program has a manual" test -n "$(ls man/"$program".[1-9] 2>/dev/null)"
+done
