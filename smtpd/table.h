@@ -30,13 +30,19 @@ struct table {
 	char		*name;		/* "<dynamic:N>" for inline lists */
 	char		*path;		/* NULL: written in smtpd.conf */
 	bool		 mapping;	/* as declared; a file decides line by line */
-	struct table_content *content;
+	struct table_content *content;	/* NULL: a file that was not read yet */
+	struct table_file *file;	/* NULL without a path */
 };
 
 struct table	*table_new(const char *name, const char *path);
 void		 table_free(struct table *);
-/* Adds an entry to a table written in smtpd.conf; value NULL in a list. */
+/* Adds an entry to a table written in smtpd.conf, before it is asked; value SLICE_NONE in a list. */
 int		 table_add(struct table *, struct slice key, struct slice value);
+/*
+ * Are the entries written in smtpd.conf good for the service?  NULL, or what is
+ * wrong with *bad.  Files are not looked at.
+ */
+const char	*table_check(const struct table *, enum table_service, struct slice *bad);
 /* Is key in it, compared as the service says? */
 enum table_answer table_match(struct table *, enum table_service, struct slice key);
 /* The value of key (case ignored) in *value, valid until the next call on the table. */
