@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The lookup process: answers which rule matches a recipient and what it
+ * expands to.  Envelopes go to queue, the verdict, with their ids, to smtp,
+ * and never before queue's socket has taken the envelopes.
+ */
+#include <sys/queue.h>
+
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "smtpd/log.h"
+#include "smtpd/lookup.h"
+#include "smtpd/loop.h"
+#include "smtpd/proc.h"
+
+#define REFRESH		60		/* seconds: addresses of the interfaces */
+#define BACKLOG		(4 * 1024 * 1024)	/* queue is stuck: 451 */
+
+struct held {				/* a verdict whose envelopes are still here */
+	STAILQ_ENTRY(held) entry;
+	uint64_t	 session;
+	uint32_t	 msgid, serial;
+	uint32_t	 n;
+	uint64_t	 evpid[];
+};
+
+static STAILQ_HEAD(, held)	 held = STAILQ_HEAD_INITIALIZER(held);
+static struct ipc		*to_smtp, *to_queue;
+static struct event		*refresh;
+static uint32_t			 counter;
+
+/* 32 bits to 32 bits, one to one: ids look random and do not repeat. */
+static uint32_t
+mix(uint32_t x)
+{
+	x = (x ^ x >> 16) * 0x7feb352d;
+	x = (x ^ x >> 15) * 0x846ca68b;
+	return x ^ x >> 16;
+}
+
+static uint64_t
+new_evpid(uint32_t msgid)
+{
+	uint32_t	 low;
+
+	while ((low = mix(counter++)) == 0)
+		;
+	return (uint64_t)msgid << 32 | low;
+}
+
+static void
+send_verdict(uint64_t session, uint32_t msgid, uint32_t serial,
+    enum verdict verdict, const uint64_t *evpid, uint32_t n)
+{
+	uint32_t	 i;
+
+	if (to_smtp == NULL)
+		return;
+	ipc_begin(to_smtp, IPC_VERDICT);
+	ipc_put_u64(to_smtp, session);
+	ipc_put_u32(to_smtp, msgid);
+	ipc_put_u32(to_smtp, serial);
+	ipc_put_u8(to_smtp, verdict);
+	ipc_put_u32(to_smtp, n);
+	for (i = 0; i < n; i++)
+		ipc_put_u64(to_smtp, evpid[i]);
+	ipc_end(to_smtp);
+}
+
+static void
+release_held(bool taken)
+{
+	struct held	*h;
+
+	while ((h = STAILQ_FIRST(&held)) != NULL) {
+		STAILQ_REMOVE_HEAD(&held, entry);
+		send_verdict(h->session, h->msgid, h->serial,
+		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, h->evpid,
+		    taken ? h->n : 0);
+		free(h);
+	}
+}
+
+static void
+drained_cb(struct ipc *ipc, void *arg)
+{
+	(void)ipc;
+	(void)arg;
+	release_held(true);
+}
+
+static void
+send_envelopes(const struct ipc_rcpt *q, const struct lookup_result *r,
+    size_t n)
+{
+	struct ipc_envelope	 env = { .msgid = q->msgid, .rcpt = q->rcpt };
+	struct held		*h;
+	size_t			 i;
+
+	if ((h = malloc(sizeof(*h) + n * sizeof(h->evpid[0]))) == NULL) {
+		log_warn("verdict for %.*s", (int)q->rcpt.n, q->rcpt.p);
+		send_verdict(q->session, q->msgid, q->serial, VERDICT_TEMPFAIL,
+		    NULL, 0);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		env.evpid = h->evpid[i] = new_evpid(q->msgid);
+		env.ttl = r[i].action->ttl != 0 ? r[i].action->ttl :
+		    proc_conf->queue_ttl;
+		env.action = slice_str(r[i].action->name);
+		env.user = r[i].user;
+		env.dest = r[i].dest;
+		ipc_send_envelope(to_queue, &env);
+	}
+	h->session = q->session;
+	h->msgid = q->msgid;
+	h->serial = q->serial;
+	h->n = n;
+	STAILQ_INSERT_TAIL(&held, h, entry);
+	ipc_flush(to_queue);
+	if (ipc_backlog(to_queue) == 0)
+		release_held(true);
+}
+
+static void
+answer(const struct ipc_rcpt *q)
+{
+	const struct lookup_result	*r;
+	enum verdict			 verdict = VERDICT_TEMPFAIL;
+	size_t				 n;
+
+	if (to_queue == NULL)
+		log_warnx("no queue process: %.*s must wait", (int)q->rcpt.n,
+		    q->rcpt.p);
+	else if (ipc_backlog(to_queue) > BACKLOG)
+		log_warnx("queue does not keep up: %.*s must wait",
+		    (int)q->rcpt.n, q->rcpt.p);
+	else
+		verdict = lookup_expand(proc_conf, q, &r, &n);
+	if (verdict == VERDICT_OK)
+		send_envelopes(q, r, n);
+	else
+		send_verdict(q->session, q->msgid, q->serial, verdict, NULL, 0);
+}
+
+static void
+refresh_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	lookup_own_refresh();
+}
+
+void
+lookup_main(void)
+{
+	const struct timeval	 minute = { REFRESH, 0 };
+
+	counter = arc4random();
+	refresh = event_new(loop_base, -1, EV_PERSIST, refresh_cb, NULL);
+	if (refresh == NULL || event_add(refresh, &minute) == -1)
+		fatalx("event_new: refresh timer");
+}
+
+void
+lookup_peer(enum process peer, struct ipc *ipc, const char *instance)
+{
+	(void)instance;
+	if (peer == PROC_SMTP)
+		to_smtp = ipc;
+	else if (peer == PROC_QUEUE) {
+		/* An older queue's end may not have been read yet. */
+		release_held(false);
+		to_queue = ipc;
+		ipc_on_drain(ipc, drained_cb);
+	}
+}
+
+void
+lookup_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
+{
+	struct ipc_rcpt	 q;
+
+	if (msg == NULL) {
+		if (ipc == to_smtp)
+			to_smtp = NULL;
+		if (ipc == to_queue) {
+			to_queue = NULL;
+			release_held(false);
+		}
+		return;
+	}
+	if (peer == PROC_SMTP && msg->type == IPC_RCPT &&
+	    ipc_get_rcpt(ipc, msg, &q) == 1)
+		answer(&q);
+}
+
+void
+lookup_stop(void)
+{
+	loop_stop();
+}
