@@ -9,6 +9,7 @@ BINDIR =	$(PREFIX)/bin
 SBINDIR =	$(PREFIX)/sbin
 MANDIR =	$(PREFIX)/share/man
 LIBEXECDIR =	$(PREFIX)/libexec/smtpd
+EXAMPLEDIR =	$(PREFIX)/share/examples/pipepost
 SYSCONFDIR =	/etc
 SPOOLDIR =	/var/spool/smtpd
 CONTROLSOCK =	/var/run/smtpd.sock
@@ -57,6 +58,10 @@ DAEMON !=	for p in smtpctl sendmail; do \
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
 FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
+
+MANUALS !=	ls man/*.[1-9]
+EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
+		examples/smtpd.sysusers examples/smtpd.tmpfiles
 
 PROGRAMS =	$(DAEMON) $(TOOLS)
 OBJS =		$(LIB_OBJS) $(SMTPD_OBJS)
@@ -167,6 +172,31 @@ demo: all
 
 deps:
 	sh examples/deps check
+
+# Users of the processes and their directories: examples/smtpd.sysusers and
+# examples/smtpd.tmpfiles.  sendmail is set-group-ID where the group is there.
+install: all
+	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(EXAMPLEDIR)
+	for p in $(DAEMON); do \
+	    install -m 755 $$p $(DESTDIR)$(SBINDIR)/ || exit; done
+	for p in $(TOOLS); do \
+	    install -m 755 $$p $(DESTDIR)$(BINDIR)/ || exit; done
+	for p in $(MANUALS); do \
+	    d=$(DESTDIR)$(MANDIR)/man$${p##*.} && mkdir -p $$d && \
+	    install -m 644 $$p $$d/ || exit; done
+	for p in $(EXAMPLES); do \
+	    sed 's,/usr/local/sbin,$(SBINDIR),; s,/etc/mail,$(SYSCONFDIR)/mail,; s,/var/spool/smtpd,$(SPOOLDIR),' $$p \
+	    >$(DESTDIR)$(EXAMPLEDIR)/$${p##*/} || exit; done
+	chgrp _smtpq $(DESTDIR)$(SBINDIR)/sendmail 2>/dev/null && \
+	    chmod 2755 $(DESTDIR)$(SBINDIR)/sendmail || \
+	    echo "sendmail is to be set-group-ID _smtpq: see sendmail(8)"
+
+uninstall:
+	for p in $(DAEMON); do rm -f $(DESTDIR)$(SBINDIR)/$${p##*/}; done
+	for p in $(TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
+	for p in $(MANUALS); do \
+	    p=$${p##*/}; rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
+	rm -rf $(DESTDIR)$(EXAMPLEDIR)
 
 clean:
 	rm -rf build demo

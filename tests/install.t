@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# make install puts what there is where it is told, make uninstall takes it away.
+# once: it is about files
+. tests/lib.sh
+
+plan 8
+
+D=$T/root
+{ make install DESTDIR="$D" PREFIX=/opt/pp MANDIR=/opt/pp/man SYSCONFDIR=/opt/etc; } >"$T/out" 2>&1
+is $? 0 "make install"
+for program in smtpd smtpctl sendmail; do
+	[ -x "$D/opt/pp/sbin/$program" ] || echo "$program"
+done >"$T/missing"
+for tool in bin/*.c; do
+	tool=$(basename "$tool" .c)
+	[ -x "$D/opt/pp/bin/$tool" ] || echo "$tool"
+done >>"$T/missing"
+is "$(cat "$T/missing")" "" "every program is there"
+is "$(cd "$D/opt/pp/man" && ls man*/* | sed 's,.*/,,' | sort)" \
+    "$(ls man/*.[1-9] | sed 's,.*/,,' | sort)" "every manual is there"
+is "$(grep -h '^Exec' "$D"/opt/pp/share/examples/pipepost/smtpd.service | sed 's,=\([^ ]*\).*,=\1,')" \
+    "ExecStartPre=/opt/pp/sbin/smtpd
+ExecStart=/opt/pp/sbin/smtpd" "the systemd unit names the installed daemon"
+is "$("$D/opt/pp/sbin/smtpd" -h 2>&1 | sed -n 's/^usage: \(smtpd\).*/\1/p')" smtpd \
+    "the installed daemon runs"
+is "$(find "$D" ! -path "$D/opt*" ! -path "$D")" "" "nothing is outside PREFIX and MANDIR"
+{ make uninstall DESTDIR="$D" PREFIX=/opt/pp MANDIR=/opt/pp/man SYSCONFDIR=/opt/etc; } >>"$T/out" 2>&1
+is $? 0 "make uninstall"
+is "$(find "$D" ! -type d)" "" "make uninstall leaves nothing"
