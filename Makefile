@@ -63,6 +63,8 @@ MANUALS !=	ls man/*.[1-9]
 EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
 
+LOAD =		tests/bench/smtp_load
+
 PROGRAMS =	$(DAEMON) $(TOOLS)
 OBJS =		$(LIB_OBJS) $(SMTPD_OBJS)
 ALL_OBJS =	$(OBJS) smtpd/smtpctl.o $(SENDMAIL_OBJS) $(TOOLS:=.o) $(UNIT:=.o)
@@ -72,8 +74,8 @@ A =		build/asan
 # The files *.d that the compiler wrote: which headers an object was made from.
 # POSIX has no optional include and no pattern in one, so they are put together.
 DEPEND !=	mkdir -p build; { cat */*.d tests/*/*.d $(A)/*/*.d \
-		    $(A)/tests/*/*.d || :; } >build/depend.$$$$ 2>/dev/null; \
-		mv build/depend.$$$$ build/depend.mk
+		    $(A)/tests/*/*.d || :; } 2>/dev/null >build/depend.$$$$ && \
+		    mv build/depend.$$$$ build/depend.mk || :
 
 # -- targets --------------------------------------------------------------
 
@@ -142,7 +144,10 @@ $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
 	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a \
 	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(BSD_LIBS)
 
-check: all $(UNIT) sanitized
+$(LOAD): $(LOAD).o
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(BSD_LIBS)
+
+check: all $(UNIT) $(LOAD) sanitized
 	perl tests/run -a
 
 sanitized: $(PROGRAMS:%=$(A)/%) $(UNIT:%=$(A)/%) $(FUZZ:%=$(A)/%)
@@ -158,10 +163,10 @@ fuzz:
 	CC="$(FUZZ_CC)" CPPFLAGS="$(CPP_ALL)" SECONDS_EACH="$(FUZZ_SECONDS)" \
 	    sh tests/fuzz/campaign $(FUZZ)
 
-kill: all
+kill: all $(LOAD)
 	KILLS=$(KILLS) prove -v tests/kill.t
 
-bench: all
+bench: all $(LOAD)
 	sh tests/bench/run
 
 lint:
@@ -200,4 +205,4 @@ uninstall:
 
 clean:
 	rm -rf build demo
-	rm -f $(PROGRAMS) $(UNIT) */*.o */*.d tests/*/*.o tests/*/*.d
+	rm -f $(PROGRAMS) $(UNIT) $(LOAD) */*.o */*.d tests/*/*.o tests/*/*.d
