@@ -289,8 +289,11 @@ main(int argc, char *argv[])
 		show_queue();
 	if (mode == 's')
 		speak_smtp(join(control, SUBMIT_SUFFIX));
-	for (argv += optind; *argv != NULL; argv++)
+	for (argv += optind; *argv != NULL; argv++) {
+		if ((*argv)[strcspn(*argv, "\r\n")] != '\0')
+			errx(EX_DATAERR, "recipient with a line end");
 		addresses_parse(&rcpt, *argv);
+	}
 	if (rcpt.n == 0 && !from_header)
 		errx(EX_USAGE, "no recipient");
 	message_read(&m, stdin, dot_ends);

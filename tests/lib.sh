@@ -93,7 +93,7 @@ same()
 		pass "$3"
 	else
 		fail "$3"
-		diff "$2" "$1" | sed 40q | notes
+		diff "$2" "$1" | cut -c 1-200 | sed 40q | notes
 	fi
 }
 
