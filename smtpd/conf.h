@@ -9,6 +9,7 @@
  * Directives are the rows of conf.c.  Used by all processes.
  */
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <netinet/in.h>
 
 #include <stdbool.h>
@@ -37,7 +38,7 @@ enum listen_tls { LISTEN_PLAIN, LISTEN_TLS, LISTEN_TLS_REQUIRE, LISTEN_SMTPS };
 struct listen {
 	TAILQ_ENTRY(listen) entry;
 	unsigned	 index;		/* order in the file, from 0 */
-	bool		 socket;	/* listen on socket */
+	bool		 socket;	/* listen on socket: there always is exactly one, tag "local" */
 	char		*on;		/* interface, address or host name */
 	int		 family;	/* AF_UNSPEC, AF_INET, AF_INET6 */
 	uint16_t	 port;		/* host order */
@@ -144,6 +145,14 @@ struct conf *conf_load(const char *path, char *const macros[], FILE *errors);
 /* The same from sources already read; takes them over. */
 struct conf *conf_parse(struct conf_sources *, char *const macros[], FILE *errors);
 void	conf_free(struct conf *);
+
+/*
+ * Calls each with every socket address that the listener stands for.  -1 if
+ * there is none, with *why saying so in static words, or if each returned -1,
+ * with *why NULL.  May ask the resolver: for the parent only.
+ */
+int	conf_listen_resolve(const struct listen *,
+	    int (*each)(void *, const struct sockaddr *, socklen_t), void *arg, const char **why);
 
 struct action	*conf_action(const struct conf *, struct slice name);
 struct table	*conf_table(const struct conf *, struct slice name);

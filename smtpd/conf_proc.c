@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * `proc` and `report`: commands that read what happens, and what they are told.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtpd/conf_parse.h"
+
+#define BUFFER_DEFAULT	((size_t)64 * 1024 * 1024)
+#define BUFFER_MIN	(64 * 1024)		/* several of the longest lines */
+#define BUFFER_MAX	((uint64_t)1 << 40)
+#define WAIT_DEFAULT	60			/* seconds */
+
+static int	option_buffer(struct conf_parser *, const struct conf_word *, void *);
+static int	option_name(struct conf_parser *, const struct conf_word *, void *);
+static int	option_overflow(struct conf_parser *, const struct conf_word *, void *);
+static int	option_protocol(struct conf_parser *, const struct conf_word *, void *);
+static int	report_on(struct conf_parser *, const struct conf_word *, void *);
+
+enum { NAME_USER, NAME_GROUP, NAME_CHROOT };
+enum { REPORT_IN = 1, REPORT_OUT = 2 };
+
+static const struct conf_word options[] = {
+	{ "user",	option_name,		NULL, NAME_USER, 1 },
+	{ "group",	option_name,		NULL, NAME_GROUP, 2 },
+	{ "chroot",	option_name,		NULL, NAME_CHROOT, 4 },
+	{ "protocol",	option_protocol,	NULL, 0, 8 },
+	{ "buffer",	option_buffer,		NULL, 0, 16 },
+	{ "overflow",	option_overflow,	NULL, 0, 32 },
+	{ .name = "timeout" },
+};
+
+static const struct conf_word streams[] = {
+	{ .name = "smtp", .parse = report_on, .value = REPORT_IN | REPORT_OUT },
+	{ .name = "smtp-in", .parse = report_on, .value = REPORT_IN },
+	{ .name = "smtp-out", .parse = report_on, .value = REPORT_OUT },
+};
+
+static const struct { const char *version; enum dialect dialect; } protocols[] = {
+	{ "1",		DIALECT_1 },
+	{ "0.7",	DIALECT_0_7 },
+};
+
+static int
+option_name(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc = arg;
+
+	switch (w->value) {
+	case NAME_USER:
+		return conf_string(p, "a user", &proc->user);
+	case NAME_GROUP:
+		return conf_string(p, "a group", &proc->group);
+	default:
+		return conf_path(p, "a directory", &proc->chroot);
+	}
+}
+
+static int
+option_protocol(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc = arg;
+	size_t			 i;
+
+	(void)w;
+	conf_next(p);
+	for (i = 0; i < nitems(protocols); i++)
+		if (p->token.kind <= TOKEN_STRING &&
+		    strcmp(p->token.text, protocols[i].version) == 0) {
+			proc->dialect = protocols[i].dialect;
+			return 0;
+		}
+	return conf_error(p, "expected \"1\" or \"0.7\"");
+}
+
+static int
+option_buffer(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc = arg;
+
+	(void)w;
+	return conf_size(p, BUFFER_MIN, BUFFER_MAX, &proc->buffer);
+}
+
+static int
+option_overflow(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc = arg;
+
+	conf_next(p);
+	if (conf_is_word(p, "drop")) {
+		proc->overflow = OVERFLOW_DROP;
+		return 0;
+	}
+	if (!conf_is_word(p, "wait"))
+		return conf_error(p, "expected drop or wait");
+	proc->overflow = OVERFLOW_WAIT;
+	conf_next(p);
+	conf_back(p);
+	if (conf_is_end(p) || conf_word_known(p, options, nitems(options)))
+		return 0;
+	(void)w;
+	return conf_time(p, &proc->wait);
+}
+
+static struct proc_conf *
+proc_find(const struct conf *conf, const char *name)
+{
+	struct proc_conf	*proc;
+
+	TAILQ_FOREACH(proc, &conf->procs, entry)
+		if (strcmp(proc->name, name) == 0)
+			break;
+	return proc;
+}
+
+int
+conf_parse_proc(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc, *other;
+	char			*name = NULL;
+	unsigned		 seen = 0;
+
+	(void)w;
+	(void)arg;
+	if (conf_string(p, "a name for the proc", &name) == -1)
+		return -1;
+	if (proc_find(p->conf, name) != NULL) {
+		free(name);
+		return conf_error(p, "there is a proc of that name already");
+	}
+	proc = conf_zalloc(sizeof(*proc));
+	proc->name = name;
+	proc->dialect = DIALECT_1;
+	proc->buffer = BUFFER_DEFAULT;
+	proc->wait = WAIT_DEFAULT;
+	TAILQ_FOREACH(other, &p->conf->procs, entry)
+		proc->index++;
+	TAILQ_INSERT_TAIL(&p->conf->procs, proc, entry);
+	if (conf_string(p, "a command", &proc->command) == -1)
+		return -1;
+	return conf_options(p, options, nitems(options), "option of proc", &seen, proc);
+}
+
+static int
+report_on(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct conf_nearest	 nearest;
+	struct proc_conf	*proc;
+
+	(void)arg;
+	if (conf_keyword(p, "on") == -1)
+		return -1;
+	conf_next(p);
+	if (p->token.kind > TOKEN_STRING)
+		return conf_error(p, "expected the name of a proc");
+	if ((proc = proc_find(p->conf, p->token.text)) == NULL) {
+		conf_nearest_init(&nearest, p->token.text);
+		TAILQ_FOREACH(proc, &p->conf->procs, entry)
+			conf_nearest_try(&nearest, proc->name);
+		return conf_error(p, "no such proc above%s", conf_nearest_hint(&nearest));
+	}
+	if ((proc->smtp_in && (w->value & REPORT_IN) != 0) ||
+	    (proc->smtp_out && (w->value & REPORT_OUT) != 0))
+		return conf_error(p, "is told that already");
+	proc->smtp_in = proc->smtp_in || (w->value & REPORT_IN) != 0;
+	proc->smtp_out = proc->smtp_out || (w->value & REPORT_OUT) != 0;
+	return 0;
+}
+
+int
+conf_parse_report(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	(void)arg;
+	conf_next(p);
+	if ((w = conf_word_find(p, streams, nitems(streams), "stream to report")) == NULL)
+		return -1;
+	return w->parse(p, w, NULL);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What holds for the whole daemon: `smtp`, `queue`, `spool`, `control`.
+ */
+#include <sys/un.h>
+
+#include <ctype.h>
+#include <string.h>
+
+#include "smtpd/conf_parse.h"
+
+#define COUNT_MAX	100000000
+#define MESSAGE_MAX	((uint64_t)1 << 40)
+#define LINE_MIN	1000		/* RFC 5321 4.5.3.1.6 */
+#define LINE_MAX_MAX	((uint64_t)1 << 30)
+#define SUBMIT		".submit"	/* of the socket beside the control socket */
+
+static int	limit_count(struct conf_parser *, const struct conf_word *, void *);
+static int	limit_idle(struct conf_parser *, const struct conf_word *, void *);
+static int	limit_line(struct conf_parser *, const struct conf_word *, void *);
+static int	queue_ttl(struct conf_parser *, const struct conf_word *, void *);
+static int	smtp_delim(struct conf_parser *, const struct conf_word *, void *);
+static int	smtp_limit(struct conf_parser *, const struct conf_word *, void *);
+static int	smtp_size(struct conf_parser *, const struct conf_word *, void *);
+
+static const struct conf_word smtp_words[] = {
+	{ .name = "limit", .parse = smtp_limit },
+	{ .name = "max-message-size", .parse = smtp_size },
+	{ .name = "sub-addr-delim", .parse = smtp_delim },
+	{ .name = "ciphers" },
+	{ .name = "subaddressing-delimiter", .instead = "is now written sub-addr-delim" },
+};
+
+/* value: where the number stands in struct conf */
+static const struct conf_word limits[] = {
+	{ .name = "max-mails", .parse = limit_count, .value = offsetof(struct conf, max_mails) },
+	{ .name = "max-rcpt", .parse = limit_count, .value = offsetof(struct conf, max_rcpt) },
+	{ .name = "max-sessions", .parse = limit_count, .value = offsetof(struct conf, max_sessions) },
+	{ .name = "max-errors", .parse = limit_count, .value = offsetof(struct conf, max_errors) },
+	{ .name = "max-line", .parse = limit_line },
+	{ .name = "idle", .parse = limit_idle },
+};
+
+static const struct conf_word queue_words[] = {
+	{ .name = "ttl", .parse = queue_ttl },
+	{ .name = "compression" },
+	{ .name = "encryption" },
+	{ .name = "expire", .instead = "is now written ttl" },
+};
+
+/* Reads the word after a directive and what belongs to it. */
+static int
+second_word(struct conf_parser *p, const struct conf_word *words, size_t n, const char *what)
+{
+	const struct conf_word	*w;
+
+	conf_next(p);
+	if ((w = conf_word_find(p, words, n, what)) == NULL)
+		return -1;
+	return w->parse(p, w, p->conf);
+}
+
+static int
+limit_count(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	return conf_number(p, 1, COUNT_MAX, (size_t *)((char *)arg + w->value));
+}
+
+static int
+limit_line(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct conf	*conf = arg;
+
+	(void)w;
+	return conf_size(p, LINE_MIN, LINE_MAX_MAX, &conf->max_line);
+}
+
+static int
+limit_idle(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct conf	*conf = arg;
+
+	(void)w;
+	return conf_time(p, &conf->idle);
+}
+
+static int
+smtp_limit(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	unsigned	 seen = 0;
+
+	(void)w;
+	return conf_options(p, limits, nitems(limits), "limit", &seen, arg);
+}
+
+static int
+smtp_size(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct conf	*conf = arg;
+
+	(void)w;
+	return conf_size(p, 1, MESSAGE_MAX, &conf->max_message_size);
+}
+
+static int
+smtp_delim(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct conf	*conf = arg;
+
+	(void)w;
+	conf_next(p);
+	if (p->token.kind > TOKEN_STRING || p->token.size != 1 ||
+	    !isgraph((unsigned char)*p->token.text) || *p->token.text == '@')
+		return conf_error(p, "expected one character, like \"+\", and not @");
+	conf->sub_addr_delim = *p->token.text;
+	return 0;
+}
+
+int
+conf_parse_smtp(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	(void)w;
+	(void)arg;
+	return second_word(p, smtp_words, nitems(smtp_words), "word after smtp");
+}
+
+static int
+queue_ttl(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct conf	*conf = arg;
+
+	(void)w;
+	return conf_time(p, &conf->queue_ttl);
+}
+
+int
+conf_parse_queue(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	(void)w;
+	(void)arg;
+	return second_word(p, queue_words, nitems(queue_words), "word after queue");
+}
+
+int
+conf_parse_spool(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	(void)w;
+	(void)arg;
+	if (conf_keyword(p, "directory") == -1)
+		return -1;
+	return conf_path(p, "a path", &p->conf->spool);
+}
+
+int
+conf_parse_control(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct sockaddr_un	 sun;
+
+	(void)w;
+	(void)arg;
+	if (conf_keyword(p, "socket") == -1 || conf_path(p, "a path", &p->conf->control) == -1)
+		return -1;
+	if (strlen(p->conf->control) + sizeof(SUBMIT) > sizeof(sun.sun_path))
+		return conf_error(p, "too long for a socket: at most %zu bytes",
+		    sizeof(sun.sun_path) - sizeof(SUBMIT));
+	return 0;
+}
