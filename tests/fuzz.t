@@ -8,14 +8,17 @@ fuzzers=$(cd tests/fuzz && ls ./*_fuzz.c | sed 's,^\./\(.*\)_fuzz\.c$,\1,')
 plan "$(echo "$fuzzers" | wc -l)"
 changes=${FUZZ_CHANGES:-2000}
 
+seconds=${FUZZ_SECONDS:-15}
+
 cd "$T" || exit 1
 for name in $fuzzers; do
-	what="$name: inputs and $changes changes of each"
-	if "$TOP/build/asan/tests/fuzz/${name}_fuzz" -w -n "$changes" \
-	    "$TOP/tests/fuzz/corpus/$name"/* 2>"$T/out"; then
+	what="$name: its inputs, and up to $changes changes of each"
+	set -- "$TOP/build/asan/tests/fuzz/${name}_fuzz" -n "$changes" -t "$seconds"
+	if "$@" "$TOP/tests/fuzz/corpus/$name"/* >"$T/out" 2>&1; then
 		pass "$what"
 	else
 		fail "$what"
+		"$@" -w "$TOP/tests/fuzz/corpus/$name"/* >/dev/null 2>&1
 		sed 60q "$T/out" | notes
 		note "input: $(od -An -c crash-last | head -20)"
 	fi

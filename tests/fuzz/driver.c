@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A main for fuzzers where libFuzzer is not: runs the target on each file named,
- * then on N changes of each (-n N), chosen by a fixed seed, so that a failure
- * can be had again.  The input being tried is in ./crash-last if -w is given.
+ * then on N changes of each (-n N) as far as SECONDS reach (-t), chosen by a
+ * fixed seed, so that a failure can be had again; -w writes each input to
+ * ./crash-last before it is tried.
  */
 #include <err.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INPUT_MAX	(1 << 20)
@@ -95,19 +97,23 @@ main(int argc, char *argv[])
 	static uint8_t	 seeded[INPUT_MAX], data[INPUT_MAX];
 	FILE		*f;
 	size_t		 size;
+	time_t		 until = 0;
 	long		 i, changes = 0;
 	int		 ch;
 
-	while ((ch = getopt(argc, argv, "n:w")) != -1)
+	while ((ch = getopt(argc, argv, "n:t:w")) != -1)
 		switch (ch) {
 		case 'n':
 			changes = strtol(optarg, NULL, 10);
+			break;
+		case 't':
+			until = time(NULL) + strtol(optarg, NULL, 10);
 			break;
 		case 'w':
 			keep = 1;
 			break;
 		default:
-			fprintf(stderr, "usage: driver [-w] [-n changes] file ...\n");
+			fprintf(stderr, "usage: driver [-w] [-n changes] [-t seconds] file ...\n");
 			return 2;
 		}
 	for (argv += optind; *argv != NULL; argv++) {
@@ -116,7 +122,7 @@ main(int argc, char *argv[])
 		size = fread(seeded, 1, sizeof(seeded), f);
 		fclose(f);
 		run(seeded, size);
-		for (i = 0; i < changes; i++) {
+		for (i = 0; i < changes && (until == 0 || time(NULL) < until); i++) {
 			memcpy(data, seeded, size);
 			run(data, mutate(data, size));
 		}
