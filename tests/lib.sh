@@ -143,7 +143,7 @@ smtpd_conf()
 	export SMTPD_CONTROL
 }
 
-smtpd_listens() { port_open "$PORT" && [ -S "$T/control.submit" ]; }
+smtpd_listens() { port_open "$PORT" && [ -S "$SMTPD_CONTROL.submit" ]; }
 
 # smtpd_start [OPTIONS]: starts the daemon with $T/smtpd.conf and waits until
 # it listens on $PORT.  Its log is appended to $T/log.
