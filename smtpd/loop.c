@@ -51,17 +51,25 @@ loop_at_end(void (*fn)(void))
 	hooks[nhooks++] = fn;
 }
 
-void
-loop_run(void)
+static void
+run_hooks(void)
 {
 	size_t	 i;
 
+	for (i = 0; i < nhooks; i++)
+		hooks[i]();
+}
+
+/* What was produced before the first turn goes out before it waits. */
+void
+loop_run(void)
+{
+	run_hooks();
 	while (!stopping) {
 		clocks_read = false;
 		if (event_base_loop(loop_base, EVLOOP_ONCE) == -1)
 			fatalx("event_base_loop failed");
-		for (i = 0; i < nhooks; i++)
-			hooks[i]();
+		run_hooks();
 	}
 }
 
