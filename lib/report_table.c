@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The table of the report language: the only place where events, fields,
+ * dialects and their orders are spelt.
+ */
+#include "lib/report.h"
+
+const char *const result_names[RESULT_MAX] = {
+	[RESULT_OK]		= "ok",
+	[RESULT_TEMPFAIL]	= "tempfail",
+	[RESULT_PERMFAIL]	= "permfail",
+};
+
+const char *const fcrdns_names[FCRDNS_MAX] = {
+	[FCRDNS_PASS]		= "pass",
+	[FCRDNS_FAIL]		= "fail",
+	[FCRDNS_ERROR]		= "error",
+};
+
+const char *const subsystem_names[SUBSYSTEM_MAX] = {
+	[SUBSYSTEM_SMTP_IN]	= "smtp-in",
+	[SUBSYSTEM_SMTP_OUT]	= "smtp-out",
+	[SUBSYSTEM_QUEUE]	= "queue",
+	[SUBSYSTEM_STATS]	= "stats",
+};
+
+/* The version field of each; the two oldest have none. */
+const char *const dialect_names[DIALECT_MAX] = {
+	[DIALECT_DAY1]		= "2018-11-01",
+	[DIALECT_UNVERSIONED]	= "unversioned",
+	[DIALECT_1]		= "1",
+	[DIALECT_0]		= "0",
+	[DIALECT_0_1]		= "0.1",
+	[DIALECT_0_2]		= "0.2",
+	[DIALECT_0_3]		= "0.3",
+	[DIALECT_0_4]		= "0.4",
+	[DIALECT_0_5]		= "0.5",
+	[DIALECT_0_6]		= "0.6",
+	[DIALECT_0_7]		= "0.7",
+	[DIALECT_UNKNOWN]	= "unknown",
+};
+
+const struct report_field report_fields[RF_MAX] = {
+	[RF_VERSION]	= { "version",		RT_TOKEN },
+	[RF_TIME]	= { "time",		RT_TIME },
+	[RF_SUBSYSTEM]	= { "subsystem",	RT_TOKEN },
+	[RF_EVENT]	= { "event",		RT_TOKEN },
+	[RF_SESSION]	= { "session",		RT_HEX64 },
+	[RF_RDNS]	= { "rdns",		RT_TEXT },
+	[RF_FCRDNS]	= { "fcrdns",		RT_TOKEN },
+	[RF_SRC]	= { "src",		RT_ADDRESS },
+	[RF_DEST]	= { "dest",		RT_ADDRESS },
+	[RF_HOSTNAME]	= { "hostname",		RT_TEXT },
+	[RF_METHOD]	= { "method",		RT_TOKEN },
+	[RF_IDENTITY]	= { "identity",		RT_TEXT },
+	[RF_TLS]	= { "tls",		RT_TLS },
+	[RF_USERNAME]	= { "username",		RT_TEXT },
+	[RF_RESULT]	= { "result",		RT_TOKEN },
+	[RF_MSGID]	= { "msgid",		RT_HEX32 },
+	[RF_EVPID]	= { "evpid",		RT_HEX64 },
+	[RF_SIZE]	= { "size",		RT_NUMBER },
+	[RF_ADDRESS]	= { "address",		RT_MAIL },
+	[RF_COMMAND]	= { "command",		RT_TEXT },
+	[RF_REPLY]	= { "reply",		RT_TEXT },
+	[RF_PHASE]	= { "phase",		RT_TOKEN },
+	[RF_DECISION]	= { "decision",		RT_TOKEN },
+	[RF_PARAM]	= { "param",		RT_TEXT },
+	[RF_KIND]	= { "kind",		RT_TOKEN },
+	[RF_FILTER]	= { "filter",		RT_TOKEN },
+	[RF_MESSAGE]	= { "message",		RT_TEXT },
+	[RF_COUNT]	= { "count",		RT_NUMBER },
+	[RF_FIRST]	= { "first",		RT_TIME },
+	[RF_LAST]	= { "last",		RT_TIME },
+};
+
+/*
+ * Fields in the newest order, then how many of them early dialects left out:
+ * at the front of link-connect and link-identify, at the end of the others.
+ */
+const struct report_event report_events[EV_MAX] = {
+	[EV_LINK_CONNECT]	= { "link-connect",	{ RF_RDNS, RF_FCRDNS, RF_SRC, RF_DEST }, 2 },
+	[EV_LINK_GREETING]	= { "link-greeting",	{ RF_HOSTNAME }, 0 },
+	[EV_LINK_IDENTIFY]	= { "link-identify",	{ RF_METHOD, RF_IDENTITY }, 1 },
+	[EV_LINK_TLS]		= { "link-tls",		{ RF_TLS }, 0 },
+	[EV_LINK_AUTH]		= { "link-auth",	{ RF_RESULT, RF_USERNAME }, 0 },
+	[EV_LINK_RESET]		= { "link-reset",	{ 0 }, 0 },
+	[EV_LINK_DISCONNECT]	= { "link-disconnect",	{ 0 }, 0 },
+	[EV_TX_BEGIN]		= { "tx-begin",		{ RF_MSGID }, 1 },
+	[EV_TX_MAIL]		= { "tx-mail",		{ RF_MSGID, RF_RESULT, RF_ADDRESS }, 0 },
+	[EV_TX_RCPT]		= { "tx-rcpt",		{ RF_MSGID, RF_RESULT, RF_ADDRESS }, 0 },
+	[EV_TX_ENVELOPE]	= { "tx-envelope",	{ RF_MSGID, RF_EVPID }, 0 },
+	[EV_TX_DATA]		= { "tx-data",		{ RF_MSGID, RF_RESULT }, 0 },
+	[EV_TX_RESET]		= { "tx-reset",		{ RF_MSGID }, 1 },
+	[EV_TX_COMMIT]		= { "tx-commit",	{ RF_MSGID, RF_SIZE }, 2 },
+	[EV_TX_ROLLBACK]	= { "tx-rollback",	{ RF_MSGID }, 1 },
+	[EV_PROTOCOL_CLIENT]	= { "protocol-client",	{ RF_COMMAND }, 0 },
+	[EV_PROTOCOL_SERVER]	= { "protocol-server",	{ RF_REPLY }, 0 },
+	[EV_FILTER_RESPONSE]	= { "filter-response",	{ RF_PHASE, RF_DECISION, RF_PARAM }, 1 },
+	[EV_FILTER_REPORT]	= { "filter-report",	{ RF_KIND, RF_FILTER, RF_MESSAGE }, 0 },
+	[EV_TIMED_OUT]		= { "timeout",		{ 0 }, 0 },
+	[EV_REPORT_GAP]		= { "report-gap",	{ RF_COUNT, RF_FIRST, RF_LAST }, 0 },
+};
+
+/* Where older dialects, up to and including this one, have another order. */
+const struct report_order report_orders[] = {
+	{ DIALECT_0_5,	EV_TX_MAIL,	{ RF_MSGID, RF_ADDRESS, RF_RESULT } },
+	{ DIALECT_0_5,	EV_TX_RCPT,	{ RF_MSGID, RF_ADDRESS, RF_RESULT } },
+	{ DIALECT_0_6,	EV_LINK_AUTH,	{ RF_USERNAME, RF_RESULT } },
+	{ DIALECT_MAX,	EV_MAX,		{ 0 } },
+};
+
+/* The words of smtpd-filters(7) where they differ from ours. */
+static const struct {
+	const char	*name;
+	enum field	 field;
+} aliases[] = {
+	{ "message-id",		RF_MSGID },
+	{ "envelope-id",	RF_EVPID },
+	{ "message-size",	RF_SIZE },
+	{ "response",		RF_REPLY },
+	{ "tls-string",		RF_TLS },
+};
+
+enum field
+report_field_by_name(struct slice name)
+{
+	enum field	 f;
+	size_t		 i;
+
+	for (f = 0; f < RF_MAX; f++)
+		if (slice_eq(name, slice_str(report_fields[f].name)))
+			return f;
+	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (slice_eq(name, slice_str(aliases[i].name)))
+			return aliases[i].field;
+	return RF_MAX;
+}
+
+enum event_id
+report_event_by_name(struct slice name)
+{
+	enum event_id	 e;
+
+	for (e = 0; e < EV_MAX; e++)
+		if (slice_eq(name, slice_str(report_events[e].name)))
+			return e;
+	return EV_UNKNOWN;
+}
+
+enum dialect
+report_dialect_by_version(struct slice version)
+{
+	enum dialect	 d;
+
+	for (d = DIALECT_0_7; d >= DIALECT_1; d--)
+		if (slice_eq(version, slice_str(dialect_names[d])))
+			return d;
+	return DIALECT_UNKNOWN;
+}
