@@ -272,9 +272,19 @@ judge(struct mda *m, int status)
 		judge_exit(m, WEXITSTATUS(status));
 }
 
+/* Has it exited?  It stays a zombie, so that its group's number is still its own. */
+static bool
+has_exited(pid_t pid)
+{
+	siginfo_t	 si = { .si_pid = 0 };
+
+	return waitid(P_PID, pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    si.si_pid == pid;
+}
+
 /*
  * The exit status ends it, not the end of its output: what it left running in
- * the background may keep the pipe open.
+ * the background may keep the pipe open, and may go on unless the limit is over.
  */
 static void
 reap_cb(evutil_socket_t sig, short what, void *arg)
@@ -287,7 +297,11 @@ reap_cb(evutil_socket_t sig, short what, void *arg)
 	(void)arg;
 	for (m = TAILQ_FIRST(&running); m != NULL; m = next) {
 		next = TAILQ_NEXT(m, entry);
-		if (waitpid(m->pid, &status, WNOHANG) != m->pid)
+		if (!has_exited(m->pid))
+			continue;
+		if (m->late)
+			kill(-m->pid, SIGKILL);
+		if (waitpid(m->pid, &status, 0) != m->pid)
 			continue;
 		read_output(m);
 		judge(m, status);
