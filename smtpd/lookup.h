@@ -37,7 +37,7 @@ void		lookup_own_refresh(void);
 
 enum user_answer { USER_ERROR = -1, USER_NO, USER_YES, USER_ROOT };
 
-/* Asks the user data base: name as it is, then in lower case; *login is valid until the next call. */
+/* Asks the user data base for name, then in lower case; *login lives until the next call. */
 enum user_answer lookup_user(struct slice name, struct slice *login);
 
 /* -- lookup_expand.c -- */

@@ -19,7 +19,7 @@ struct node {
 
 /* Forgets all. */
 void	 nodes_reset(void);
-/* Adds a node whose texts live long enough: 1, 0 if it is there already, -1 if there are too many. */
+/* Adds a node whose texts live long enough: 1, 0 if it is there, -1 if there are too many. */
 int	 nodes_add(const struct node *);
 /* Node i in order, or NULL; valid until the next nodes_add(). */
 const struct node *nodes_get(size_t i);
