@@ -218,14 +218,14 @@ send_piece(struct tx *tx)
 	return true;
 }
 
-/* Makes room for at least one more byte; false if that has to wait. */
+/* Makes room for what a byte of input may become; false if that has to wait. */
 static bool
 make_room(struct tx *tx)
 {
 	size_t	 size = tx->content_size == 0 ? CONTENT_FIRST : 2 * tx->content_size;
 	char	*p;
 
-	if (tx->content_len < tx->content_size)
+	if (tx->content_len + 2 <= tx->content_size)
 		return true;
 	if (tx->refusal != REFUSED_NOT) {
 		tx->content_len = 0;
