@@ -6,7 +6,7 @@
 
 fuzzers=$(cd tests/fuzz && ls ./*_fuzz.c | sed 's,^\./\(.*\)_fuzz\.c$,\1,')
 plan "$(echo "$fuzzers" | wc -l)"
-changes=${FUZZ_CHANGES:-2000}
+changes=${FUZZ_CHANGES:-20000}
 
 seconds=${FUZZ_SECONDS:-15}
 
