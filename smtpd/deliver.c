@@ -169,9 +169,7 @@ take_content(struct ipc *ipc, struct ipc_msg *msg)
 	    s.n <= job->size - job->received) {
 		job->received += s.n;
 		mda_content(job, s);
-		return;
-	}
-	if ((job = find(&partial, evpid)) != NULL &&
+	} else if ((job = find(&partial, evpid)) != NULL &&
 	    s.n <= job->size - job->received)
 		partial_content(job, s);
 	grant(s.n);
@@ -269,7 +267,7 @@ deliver_main(void)
 	again = event_new(loop_base, -1, 0, again_cb, NULL);
 	patience = event_new(loop_base, -1, 0, patience_cb, NULL);
 	if (idle == NULL || again == NULL || patience == NULL ||
-	    mda_init(&user, command_done, grant) == -1)
+	    mda_init(&user, command_done) == -1)
 		fatalx("event_new: timers");
 	loop_at_end(turn_end);
 	arm_idle();

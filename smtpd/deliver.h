@@ -81,11 +81,11 @@ void		 maildir_abort(struct job *);
 
 #define MDA_RUNNING	8
 
-/* done: a job has its result.  taken: so many bytes of large messages left our memory. */
-int		 mda_init(const struct deliver_user *, void (*done)(struct job *),
-		    void (*taken)(size_t));
-/* Runs the command of the job's action, at once or when fewer run. */
+/* done: a job has its result. */
+int		 mda_init(const struct deliver_user *, void (*done)(struct job *));
+/* Runs the command of the job's action once the message is whole and fewer run. */
 void		 mda_add(struct job *);
+/* More of a large message, counted in job->received already. */
 void		 mda_content(struct job *, struct slice);
 /* Seconds that a command may take (300). */
 void		 mda_set_limit(time_t);

@@ -2,8 +2,12 @@
 /*
  * Delivery to commands: a shell for each, in a process group of its own, with
  * the message on stdin.  Its exit status decides; the first line of what it
- * says is the reason.  deliver process.
+ * says is the reason.  The message is whole, in memory behind a descriptor,
+ * before the command starts: whatever dies, no command ever takes a part of a
+ * message for all of it, and none holds others up by not reading.
+ * deliver process.
  */
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -25,28 +29,28 @@
 #define LIMIT	300		/* seconds that a command may take */
 #define GRACE	5		/* seconds from SIGTERM to SIGKILL */
 
+TAILQ_HEAD(mdas, mda);
+
 struct mda {
 	TAILQ_ENTRY(mda) entry;
 	struct job	*job;
-	pid_t		 pid;		/* -1: waits for its turn */
-	int		 in, out;	/* our ends of its stdin and its output; -1 closed */
-	struct event	*writable, *readable, *timer;
-	char		*buf;		/* bytes off..end are not yet written */
-	size_t		 off, end, size;
-	size_t		 content;	/* of a large message here, not yet told as taken */
+	struct mdas	*list;		/* where it is: filling, waiting or running */
+	pid_t		 pid;		/* -1: not running */
+	int		 in, out;	/* its message, our end of its output; -1 closed */
+	struct event	*readable, *timer;
 	bool		 late;		/* the limit is over, SIGTERM was sent */
 	size_t		 nreason;
 	bool		 line;		/* the first line is complete */
 	char		 reason[200];
 };
-TAILQ_HEAD(mdas, mda);
 
-static struct mdas	 running = TAILQ_HEAD_INITIALIZER(running);
+/* Messages that are not whole yet; whole ones, until their turn comes. */
+static struct mdas	 filling = TAILQ_HEAD_INITIALIZER(filling);
 static struct mdas	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
+static struct mdas	 running = TAILQ_HEAD_INITIALIZER(running);
 static unsigned		 nrunning;
 static const struct deliver_user *user;
 static void		(*done)(struct job *);
-static void		(*taken)(size_t);
 static struct event	*reaper;
 static struct timeval	 limit = { LIMIT, 0 };
 
@@ -130,79 +134,19 @@ readable_cb(evutil_socket_t fd, short what, void *arg)
 
 /* -- what it gets -- */
 
-static void
-tell_taken(struct mda *m)
-{
-	size_t	 n = m->content;
-
-	m->content = 0;
-	if (n > 0)
-		taken(n);
-}
-
 static int
-append(struct mda *m, struct slice s)
-{
-	size_t	 want;
-	char	*p;
-
-	if (m->off == m->end)
-		m->off = m->end = 0;
-	want = m->end + s.n;
-	if (want > m->size) {
-		if ((p = realloc(m->buf, want)) == NULL)
-			return -1;
-		m->buf = p;
-		m->size = want;
-	}
-	if (s.n > 0)
-		memcpy(m->buf + m->end, s.p, s.n);
-	m->end += s.n;
-	return 0;
-}
-
-static void
-close_input(struct mda *m)
-{
-	if (m->in == -1)
-		return;
-	if (m->writable != NULL)
-		event_del(m->writable);
-	close(m->in);
-	m->in = -1;
-}
-
-/* A command need not read its mail: EPIPE is no failure. */
-static void
-write_input(struct mda *m)
+put(struct mda *m, struct slice s)
 {
 	ssize_t	 n;
 
-	while (m->in != -1 && m->off < m->end) {
-		n = write(m->in, m->buf + m->off, m->end - m->off);
+	for (; s.n > 0; s = slice_make(s.p + n, s.n - n)) {
+		n = write(m->in, s.p, s.n);
 		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1 && errno == EAGAIN) {
-			event_add(m->writable, NULL);
-			return;
-		}
-		if (n == -1)
-			close_input(m);
-		else
-			m->off += n;
+			n = 0;
+		else if (n == -1)
+			return -1;
 	}
-	m->off = m->end = 0;
-	tell_taken(m);
-	if (m->job->received == m->job->size)
-		close_input(m);
-}
-
-static void
-writable_cb(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	write_input(arg);
+	return 0;
 }
 
 /* -- its end -- */
@@ -210,18 +154,26 @@ writable_cb(evutil_socket_t fd, short what, void *arg)
 static void
 mda_free(struct mda *m)
 {
-	close_input(m);
-	tell_taken(m);
 	if (m->readable != NULL)
 		event_free(m->readable);
-	if (m->writable != NULL)
-		event_free(m->writable);
 	if (m->timer != NULL)
 		event_free(m->timer);
+	if (m->in != -1)
+		close(m->in);
 	if (m->out != -1)
 		close(m->out);
-	free(m->buf);
 	free(m);
+}
+
+static void
+move(struct mda *m, struct mdas *list)
+{
+	if (m->list != NULL)
+		TAILQ_REMOVE(m->list, m, entry);
+	if (list != NULL)
+		TAILQ_INSERT_TAIL(list, m, entry);
+	nrunning += (list == &running) - (m->list == &running);
+	m->list = list;
 }
 
 static void
@@ -229,11 +181,7 @@ finish(struct mda *m)
 {
 	struct job	*job = m->job;
 
-	if (m->pid != -1) {
-		TAILQ_REMOVE(&running, m, entry);
-		nrunning--;
-	} else
-		TAILQ_REMOVE(&waiting, m, entry);
+	move(m, NULL);
 	mda_free(m);
 	job->mda = NULL;
 	done(job);
@@ -369,38 +317,31 @@ spawn(const struct job *job, const struct format_command *fc, int in, int out)
 static int
 watch(struct mda *m)
 {
-	m->writable = event_new(loop_base, m->in, EV_WRITE, writable_cb, m);
 	m->readable = event_new(loop_base, m->out, EV_READ | EV_PERSIST,
 	    readable_cb, m);
 	m->timer = event_new(loop_base, -1, 0, timer_cb, m);
-	if (m->writable == NULL || m->readable == NULL || m->timer == NULL)
+	if (m->readable == NULL || m->timer == NULL)
 		return -1;
 	event_add(m->readable, NULL);
 	event_add(m->timer, &limit);
 	return 0;
 }
 
-/* Pipes and process; -1 with errno. */
+/* Pipe and process; -1 with errno. */
 static int
 launch(struct mda *m, const struct format_command *fc)
 {
-	int	 in[2], out[2];
+	int	 out[2];
 
-	if (pipe2(in, O_CLOEXEC) == -1)
+	if (lseek(m->in, 0, SEEK_SET) == -1 || pipe2(out, O_CLOEXEC) == -1)
 		return -1;
-	if (pipe2(out, O_CLOEXEC) == -1) {
-		close(in[0]);
-		close(in[1]);
-		return -1;
-	}
-	m->in = in[1];
 	m->out = out[0];
-	fcntl(m->in, F_SETFL, O_NONBLOCK);
 	fcntl(m->out, F_SETFL, O_NONBLOCK);
 	if (watch(m) == 0)
-		m->pid = spawn(m->job, fc, in[0], out[1]);
-	close(in[0]);
+		m->pid = spawn(m->job, fc, m->in, out[1]);
 	close(out[1]);
+	close(m->in);
+	m->in = -1;
 	return m->pid == -1 ? -1 : 0;
 }
 
@@ -431,10 +372,7 @@ start(struct mda *m)
 		finish(m);
 		return;
 	}
-	TAILQ_REMOVE(&waiting, m, entry);
-	TAILQ_INSERT_TAIL(&running, m, entry);
-	nrunning++;
-	write_input(m);
+	move(m, &running);
 }
 
 static void
@@ -446,26 +384,36 @@ start_waiting(void)
 		start(m);
 }
 
+static void
+give_up(struct mda *m)
+{
+	job_fail(m->job, JOB_TEMPFAIL, "mda: keep the message: %s",
+	    strerror(errno));
+	finish(m);
+}
+
 void
 mda_add(struct job *job)
 {
 	char		 head[JOB_HEAD];
 	struct mda	*m = calloc(1, sizeof(*m));
 
-	if (m == NULL || append(m, slice_make(head, job_head(job, head))) == -1 ||
-	    append(m, job->content) == -1) {
-		if (m != NULL)
-			free(m->buf);
-		free(m);
+	if (m == NULL) {
 		job_fail(job, JOB_TEMPFAIL, "mda: out of memory");
 		done(job);
 		return;
 	}
 	m->job = job;
 	m->pid = -1;
-	m->in = m->out = -1;
+	m->out = -1;
+	m->in = memfd_create("message", MFD_CLOEXEC);
 	job->mda = m;
-	TAILQ_INSERT_TAIL(&waiting, m, entry);
+	if (m->in == -1 || put(m, slice_make(head, job_head(job, head))) == -1 ||
+	    put(m, job->content) == -1) {
+		give_up(m);
+		return;
+	}
+	move(m, job->received == job->size ? &waiting : &filling);
 	start_waiting();
 }
 
@@ -474,32 +422,21 @@ mda_content(struct job *job, struct slice s)
 {
 	struct mda	*m = job->mda;
 
-	m->content += s.n;
-	if (m->pid != -1 && m->in == -1) {	/* it reads no more */
-		tell_taken(m);
+	if (put(m, s) == -1) {
+		give_up(m);
 		return;
 	}
-	if (append(m, s) == -1) {
-		/* What it has is not the message: it must not say it is done. */
-		job_fail(job, JOB_TEMPFAIL, "mda: out of memory");
-		if (m->pid != -1)
-			kill(-m->pid, SIGKILL);
-		else
-			finish(m);
-		return;
+	if (job->received == job->size) {
+		move(m, &waiting);
+		start_waiting();
 	}
-	if (m->pid != -1)
-		write_input(m);
 }
 
 int
-mda_init(const struct deliver_user *u, void (*done_fn)(struct job *),
-    void (*taken_fn)(size_t))
+mda_init(const struct deliver_user *u, void (*done_fn)(struct job *))
 {
 	user = u;
 	done = done_fn;
-	taken = taken_fn;
-	signal(SIGPIPE, SIG_IGN);
 	reaper = evsignal_new(loop_base, SIGCHLD, reap_cb, NULL);
 	return reaper == NULL || event_add(reaper, NULL) == -1 ? -1 : 0;
 }
@@ -513,7 +450,8 @@ mda_set_limit(time_t seconds)
 bool
 mda_busy(void)
 {
-	return !TAILQ_EMPTY(&running) || !TAILQ_EMPTY(&waiting);
+	return !TAILQ_EMPTY(&running) || !TAILQ_EMPTY(&waiting) ||
+	    !TAILQ_EMPTY(&filling);
 }
 
 void
@@ -521,7 +459,8 @@ mda_kill(const char *why)
 {
 	struct mda	*m;
 
-	while ((m = TAILQ_FIRST(&waiting)) != NULL) {
+	while ((m = TAILQ_FIRST(&filling)) != NULL ||
+	    (m = TAILQ_FIRST(&waiting)) != NULL) {
 		job_fail(m->job, JOB_TEMPFAIL, "mda: %s", why);
 		finish(m);
 	}

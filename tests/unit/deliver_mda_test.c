@@ -24,19 +24,13 @@ static char			 dir[64];
 static char			 user_name[] = "user";
 static struct deliver_user	 user = { user_name, dir, "host", '+' };
 static struct action		 action = { .kind = ACTION_MDA };
-static size_t			 ended, taken_bytes;
+static size_t			 ended;
 
 static void
 done_cb(struct job *job)
 {
 	(void)job;
 	ended++;
-}
-
-static void
-taken_cb(size_t n)
-{
-	taken_bytes += n;
 }
 
 static int
@@ -48,7 +42,7 @@ setup_all(void **state)
 		return -1;
 	loop_init();
 	alarm(120);	/* a test that hangs fails */
-	return mda_init(&user, done_cb, taken_cb);
+	return mda_init(&user, done_cb);
 }
 
 static int
@@ -63,7 +57,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	ended = taken_bytes = 0;
+	ended = 0;
 	unlink("out");
 	mda_set_limit(60);
 	return 0;
@@ -378,7 +372,7 @@ test_many(void **state)
 	assert_int_equal(read_out().n, 2 * 3 * MDA_RUNNING);
 }
 
-/* A large message comes in pieces; what was written opens the window again. */
+/* A large message comes in pieces; the command starts when it is whole. */
 static void
 test_large(void **state)
 {
@@ -395,34 +389,37 @@ test_large(void **state)
 		job->received += piece;
 		mda_content(job, slice_make(big, piece));
 		event_base_loop(loop_base, EVLOOP_NONBLOCK);
+		if (i + piece < size)
+			assert_int_equal(access("out", F_OK), -1);
 	}
 	run(1);
 	assert_int_equal(job->result, JOB_DONE);
-	assert_int_equal(taken_bytes, size);
 	assert_int_equal(atoi(read_out().p), size +
 	    sizeof("Return-Path: <joe@example.org>\nDelivered-To: a@b\n") - 1);
 	job_free(job);
 	free(big);
 }
 
-/* Ended before its message was whole: it never sees an end that is none. */
+/* Running, waiting for their turn and not yet whole: all end, none is done. */
 static void
 test_kill(void **state)
 {
-	char		 command[] = "cat > /dev/null && echo whole > out";
-	struct job	*job[MDA_RUNNING + 1];
+	char		 command[] = "sleep 30; cat > out";
+	struct job	*job[MDA_RUNNING + 2];
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < MDA_RUNNING + 1; i++) {
-		job[i] = make_job(command, SLICE("a@b"), SLICE_NONE, 100);
+	for (i = 0; i < MDA_RUNNING + 1; i++)
+		job[i] = make_job(command, SLICE("a@b"), SLICE("x\n"), 2);
+	job[i] = make_job(command, SLICE("a@b"), SLICE_NONE, 200000);
+	for (i = 0; i < MDA_RUNNING + 2; i++)
 		mda_add(job[i]);
-	}
 	event_base_loop(loop_base, EVLOOP_NONBLOCK);
+	assert_int_equal(ended, 0);
 	mda_kill("the daemon stops");
-	assert_int_equal(ended, MDA_RUNNING + 1);
+	assert_int_equal(ended, MDA_RUNNING + 2);
 	assert_false(mda_busy());
-	for (i = 0; i < MDA_RUNNING + 1; i++) {
+	for (i = 0; i < MDA_RUNNING + 2; i++) {
 		assert_int_equal(job[i]->result, JOB_TEMPFAIL);
 		assert_string_equal(job[i]->reason, "mda: the daemon stops");
 		job_free(job[i]);
