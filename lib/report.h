@@ -91,6 +91,9 @@ extern const char *const result_names[RESULT_MAX];
 enum fcrdns { FCRDNS_PASS, FCRDNS_FAIL, FCRDNS_ERROR, FCRDNS_MAX };
 extern const char *const fcrdns_names[FCRDNS_MAX];
 
+enum method { METHOD_HELO, METHOD_EHLO, METHOD_LHLO, METHOD_MAX };
+extern const char *const method_names[METHOD_MAX];
+
 extern const char *const subsystem_names[SUBSYSTEM_MAX];
 extern const char *const dialect_names[DIALECT_MAX];
 
@@ -105,7 +108,12 @@ struct report_event {
 	uint8_t		 field[REPORT_FIELDS];	/* newest order; RF_VERSION (0) ends it */
 	uint8_t		 optional;		/* how many at the end may be missing */
 };
-struct report_order {		/* another order, up to and including a dialect */
+/*
+ * Up to and including a dialect, an event has these orders instead of the
+ * newest one.  They are tried from the top: the first with the right number
+ * and shape of fields is meant, and the first of all is written.
+ */
+struct report_order {
 	enum dialect	 upto;
 	enum event_id	 event;
 	uint8_t		 field[REPORT_FIELDS];
@@ -121,7 +129,12 @@ enum dialect	report_dialect_by_version(struct slice);	/* DIALECT_UNKNOWN */
 
 /* -- reading -- */
 
-enum report_class { REPORT_KNOWN, REPORT_FOREIGN, REPORT_MALFORMED };
+enum report_class {
+	REPORT_KNOWN,
+	REPORT_FOREIGN,		/* passes through: the filter protocol's, an unknown event */
+	REPORT_BLANK,		/* ignored */
+	REPORT_MALFORMED	/* named, as r->error says */
+};
 
 struct report {
 	struct slice	 line;		/* without its LF */
@@ -130,6 +143,7 @@ struct report {
 	uint64_t	 present;	/* bit 1 << RF_x: field[RF_x] is set */
 	struct slice	 field[RF_MAX];	/* into the line; stale where not present */
 	const char	*error;		/* why, if malformed */
+	enum field	 culprit;	/* which field that is about, or RF_MAX */
 };
 
 static inline bool
@@ -140,6 +154,9 @@ report_has(const struct report *r, enum field f)
 
 /* Cuts line (no LF) into *r, which points into it.  Never fails otherwise than by its class. */
 enum report_class report_parse(struct report *r, struct slice line);
+
+/* The microseconds since the epoch of a RT_TIME; -1 if it is none. */
+int	report_time(struct slice, uint64_t *usec);
 
 /* -- writing -- */
 

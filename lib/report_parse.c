@@ -5,82 +5,125 @@
  */
 #include "lib/report.h"
 
-static void
+/* Prefix fields are short and of few characters: found and checked in one go. */
+#define C_DIGIT		0x01
+#define C_HEX		0x02
+#define C_WORD		0x04	/* lower case, digits, hyphen */
+#define C_VERSION	0x08	/* digits and dots */
+
+#define DIGIT		(C_DIGIT | C_HEX | C_WORD | C_VERSION)
+#define A_TO_F		(C_HEX | C_WORD)
+
+static const uint8_t class_of[256] = {
+	['0'] = DIGIT, ['1'] = DIGIT, ['2'] = DIGIT, ['3'] = DIGIT, ['4'] = DIGIT,
+	['5'] = DIGIT, ['6'] = DIGIT, ['7'] = DIGIT, ['8'] = DIGIT, ['9'] = DIGIT,
+	['A'] = C_HEX, ['B'] = C_HEX, ['C'] = C_HEX, ['D'] = C_HEX, ['E'] = C_HEX,
+	['F'] = C_HEX,
+	['a'] = A_TO_F, ['b'] = A_TO_F, ['c'] = A_TO_F, ['d'] = A_TO_F,
+	['e'] = A_TO_F, ['f'] = A_TO_F,
+	['g'] = C_WORD, ['h'] = C_WORD, ['i'] = C_WORD, ['j'] = C_WORD,
+	['k'] = C_WORD, ['l'] = C_WORD, ['m'] = C_WORD, ['n'] = C_WORD,
+	['o'] = C_WORD, ['p'] = C_WORD, ['q'] = C_WORD, ['r'] = C_WORD,
+	['s'] = C_WORD, ['t'] = C_WORD, ['u'] = C_WORD, ['v'] = C_WORD,
+	['w'] = C_WORD, ['x'] = C_WORD, ['y'] = C_WORD, ['z'] = C_WORD,
+	['-'] = C_WORD, ['.'] = C_VERSION,
+};
+
+static inline bool
+is_class(char c, unsigned class)
+{
+	return (class_of[(unsigned char)c] & class) != 0;
+}
+
+static inline void
 set(struct report *r, enum field f, struct slice s)
 {
 	r->field[f] = s;
 	r->present |= 1ULL << f;
 }
 
-/* Cuts the first field off *rest: 1, or 0 if there is none (p == NULL). */
-static int
+/* -- cutting: *rest is SLICE_NONE once its last field is taken -- */
+
+static inline void
+take_left(struct slice *rest, struct slice *field, const char *bar)
+{
+	size_t	 n = (size_t)(bar - rest->p);
+
+	*field = slice_make(rest->p, n);
+	*rest = n == rest->n ? SLICE_NONE : slice_make(bar + 1, rest->n - n - 1);
+}
+
+static bool
 cut_left(struct slice *rest, struct slice *field)
 {
 	const char	*bar;
 
 	if (rest->p == NULL)
-		return 0;
-	bar = rest->n == 0 ? NULL : memchr(rest->p, '|', rest->n);
-	if (bar == NULL) {
-		*field = *rest;
-		*rest = SLICE_NONE;
-		return 1;
-	}
-	*field = slice_make(rest->p, bar - rest->p);
-	*rest = slice_make(bar + 1, rest->n - field->n - 1);
-	return 1;
+		return false;
+	bar = memchr(rest->p, '|', rest->n);
+	take_left(rest, field, bar == NULL ? rest->p + rest->n : bar);
+	return true;
 }
 
-/* The same for the last field. */
-static int
+static bool
 cut_right(struct slice *rest, struct slice *field)
 {
 	const char	*bar;
 
 	if (rest->p == NULL)
-		return 0;
-	bar = rest->n == 0 ? NULL : memrchr(rest->p, '|', rest->n);
+		return false;
+	bar = memrchr(rest->p, '|', rest->n);
 	if (bar == NULL) {
 		*field = *rest;
 		*rest = SLICE_NONE;
-		return 1;
+		return true;
 	}
-	*field = slice_make(bar + 1, rest->p + rest->n - bar - 1);
-	rest->n = bar - rest->p;
-	return 1;
+	*field = slice_make(bar + 1, (size_t)(rest->p + rest->n - bar) - 1);
+	rest->n = (size_t)(bar - rest->p);
+	return true;
 }
 
-static bool
-is_hex(struct slice s, size_t max)
+/* From the left, one or more characters of a class and nothing else. */
+static inline bool
+cut_class(struct slice *rest, struct slice *field, unsigned class)
 {
-	size_t	 i;
+	const char	*p = rest->p, *end;
 
-	if (s.n == 0 || s.n > max)
+	if (p == NULL)
 		return false;
-	for (i = 0; i < s.n; i++)
-		if (!((s.p[i] >= '0' && s.p[i] <= '9') ||
-		    (s.p[i] >= 'a' && s.p[i] <= 'f')))
-			return false;
+	for (end = p + rest->n; p < end && is_class(*p, class); p++)
+		;
+	if (p == rest->p || (p < end && *p != '|'))
+		return false;
+	take_left(rest, field, p);
 	return true;
 }
 
 /* Digits, perhaps a dot and more digits. */
-static bool
-is_decimal(struct slice s)
+static inline bool
+cut_time(struct slice *rest, struct slice *field)
 {
-	size_t	 i;
-	bool	 dot = false;
+	const char	*p = rest->p, *end, *dot;
 
-	if (s.n == 0)
+	if (p == NULL)
 		return false;
-	for (i = 0; i < s.n; i++) {
-		if (s.p[i] == '.' && !dot && i > 0 && i + 1 < s.n)
-			dot = true;
-		else if (s.p[i] < '0' || s.p[i] > '9')
+	for (end = p + rest->n; p < end && is_class(*p, C_DIGIT); p++)
+		;
+	if (p == rest->p)
+		return false;
+	if (p < end && *p == '.') {
+		for (dot = p++; p < end && is_class(*p, C_DIGIT); p++)
+			;
+		if (p == dot + 1)
 			return false;
 	}
+	if (p < end && *p != '|')
+		return false;
+	take_left(rest, field, p);
 	return true;
 }
+
+/* -- parameters -- */
 
 static bool
 is_word_of(struct slice s, const char *const *words, size_t n)
@@ -94,18 +137,48 @@ is_word_of(struct slice s, const char *const *words, size_t n)
 }
 
 static bool
-is_auth_result(struct slice s)
+is_hex(struct slice s, size_t max)
 {
-	return is_word_of(s, fcrdns_names, FCRDNS_MAX);
+	struct slice	 field;
+
+	return s.n <= max && cut_class(&s, &field, C_HEX) && s.p == NULL;
 }
 
-static bool
-is_result(struct slice s)
+static const char *
+bad(struct report *r, enum field f, const char *why)
 {
-	return is_word_of(s, result_names, RESULT_MAX);
+	r->culprit = f;
+	return why;
 }
 
-/* -- parameters -- */
+/*
+ * May s stand in field f?  Words are asked only where their shape tells one
+ * order from another: elsewhere a word nobody knows yet is as good.
+ */
+static const char *
+misfit(struct report *r, enum field f, struct slice s)
+{
+	struct slice	 field;
+	const char	*why = NULL;
+
+	if (report_fields[f].type == RT_HEX64 && !is_hex(s, 16))
+		why = "not 1 to 16 hexadecimal digits";
+	else if (report_fields[f].type == RT_HEX32 && !is_hex(s, 8))
+		why = "not 1 to 8 hexadecimal digits";
+	else if (report_fields[f].type == RT_NUMBER &&
+	    !(cut_class(&s, &field, C_DIGIT) && s.p == NULL))
+		why = "not a number";
+	else if (report_fields[f].type == RT_TIME &&
+	    !(cut_time(&s, &field) && s.p == NULL))
+		why = "not a time";
+	else if (f == RF_FCRDNS && r->dialect <= DIALECT_1 && s.n != 0 &&
+	    !is_word_of(s, fcrdns_names, FCRDNS_MAX))
+		why = "not pass, fail or error";
+	else if (f == RF_METHOD && r->dialect <= DIALECT_1 &&
+	    !is_word_of(s, method_names, METHOD_MAX))
+		why = "not HELO, EHLO or LHLO";
+	return why == NULL ? NULL : bad(r, f, why);
+}
 
 static bool
 is_text(enum field f)
@@ -115,122 +188,80 @@ is_text(enum field f)
 }
 
 /*
- * The parameters in a given order.  The free text is the whole of what is left
- * between its neighbours; without one, what is too much is ignored.
+ * The parameters in a given order: NULL, or what is wrong.  The free text is
+ * the whole of what is left between its neighbours; without one, what is too
+ * much is ignored.  An optional field that is empty is not there.
  */
-static int
-cut_order(struct report *r, const uint8_t *order, size_t optional,
-    struct slice rest)
+static const char *
+cut_order(struct report *r, const uint8_t *order, struct slice rest)
 {
+	size_t		 i, n, text, need;
 	struct slice	 s;
-	size_t		 i, n, text;
+	const char	*why;
 
-	for (n = 0; order[n] != RF_VERSION; n++)
-		;
-	for (text = 0; text < n && !is_text(order[text]); text++)
-		;
-	for (i = 0; i < text; i++) {
+	for (n = 0, text = REPORT_FIELDS; order[n] != RF_VERSION; n++)
+		if (text == REPORT_FIELDS && is_text(order[n]))
+			text = n;
+	need = n - report_events[r->event].optional;
+	for (i = 0; i < n && i < text; i++) {
 		if (!cut_left(&rest, &s))
-			return n - i <= optional ? 0 : -1;
+			return i < need ? bad(r, order[i], "missing") : NULL;
+		if (s.n == 0 && i >= need)
+			continue;
+		if ((why = misfit(r, order[i], s)) != NULL)
+			return why;
 		set(r, order[i], s);
 	}
-	for (i = n; text < n && i-- > text + 1;) {
+	if (text == REPORT_FIELDS)
+		return NULL;
+	for (i = n - 1; i > text; i--) {
 		if (!cut_right(&rest, &s))
-			return -1;
+			return bad(r, order[i], "missing");
+		if ((why = misfit(r, order[i], s)) != NULL)
+			return why;
 		set(r, order[i], s);
 	}
-	if (text < n) {
-		if (rest.p == NULL)
-			return optional > 0 ? 0 : -1;
+	if (rest.p == NULL && text < need)
+		return bad(r, order[text], "missing");
+	if (rest.p != NULL && (rest.n != 0 || text < need))
 		set(r, order[text], rest);
-	}
-	return 0;
-}
-
-/* Two parameters on the first day, three until 2018-11-30, four since. */
-static int
-cut_link_connect(struct report *r, struct slice rest)
-{
-	struct slice	 s;
-
-	if (!cut_right(&rest, &s))
-		return -1;
-	set(r, RF_DEST, s);
-	if (!cut_right(&rest, &s))
-		return -1;
-	set(r, RF_SRC, s);
-	if (rest.p == NULL)
-		return 0;
-	s = rest;
-	if (rest.n > 0 && memrchr(rest.p, '|', rest.n) != NULL) {
-		struct slice	 left = rest;
-
-		cut_right(&left, &s);
-		if (s.n == 0 || is_auth_result(s)) {
-			set(r, RF_FCRDNS, s);
-			rest = left;
-		}
-	}
-	set(r, RF_RDNS, rest);
-	return 0;
-}
-
-static int
-cut_link_identify(struct report *r, struct slice rest)
-{
-	static const char *const	 methods[] = { "HELO", "EHLO", "LHLO" };
-	struct slice			 left = rest, s;
-
-	if (rest.p == NULL)
-		return -1;
-	cut_left(&left, &s);
-	if (left.p != NULL && is_word_of(s, methods, 3)) {
-		set(r, RF_METHOD, s);
-		rest = left;
-	}
-	set(r, RF_IDENTITY, rest);
-	return 0;
+	return NULL;
 }
 
 /*
- * Result first or last?  The version says; of a version nobody knows the
- * shape is asked, and the newest order is taken if both would do.
+ * The orders that this dialect has instead of the newest are tried from the
+ * top: within dialect 1 number and shape of the fields tell which one it is.
  */
-static const uint8_t *
-order_of(const struct report *r, struct slice rest)
-{
-	const struct report_order	*o;
-	struct slice			 first, last, copy = rest;
-	bool				 (*is)(struct slice);
-
-	for (o = report_orders; o->upto != DIALECT_MAX; o++)
-		if (o->event == r->event)
-			break;
-	if (o->upto == DIALECT_MAX)
-		return report_events[r->event].field;
-	if (r->dialect != DIALECT_UNKNOWN)
-		return r->dialect <= o->upto ? o->field :
-		    report_events[r->event].field;
-	is = r->event == EV_LINK_AUTH ? is_auth_result : is_result;
-	if (r->event != EV_LINK_AUTH)
-		cut_left(&rest, &first);
-	cut_left(&rest, &first);
-	cut_right(&copy, &last);
-	return !is(first) && is(last) ? o->field : report_events[r->event].field;
-}
-
-static int
+static const char *
 cut_parameters(struct report *r, struct slice rest)
 {
-	switch (r->event) {
-	case EV_LINK_CONNECT:
-		return cut_link_connect(r, rest);
-	case EV_LINK_IDENTIFY:
-		return cut_link_identify(r, rest);
-	default:
-		return cut_order(r, order_of(r, rest),
-		    report_events[r->event].optional, rest);
+	const struct report_order	*o;
+	uint64_t			 prefix = r->present;
+	const char			*why = NULL;
+
+	for (o = report_orders; o->upto != DIALECT_MAX; o++) {
+		if (o->event != r->event || o->upto < r->dialect)
+			continue;
+		r->present = prefix;
+		if ((why = cut_order(r, o->field, rest)) == NULL)
+			return NULL;
 	}
+	return why != NULL ? why :
+	    cut_order(r, report_events[r->event].field, rest);
+}
+
+/* Until the autumn of 2019 the address is the argument as typed: "<a@b> SIZE=1". */
+static void
+strip_brackets(struct slice *address)
+{
+	const char	*open, *shut;
+	size_t		 left;
+
+	if ((open = memchr(address->p, '<', address->n)) == NULL)
+		return;
+	left = address->n - (size_t)(++open - address->p);
+	if ((shut = memchr(open, '>', left)) != NULL)
+		*address = slice_make(open, (size_t)(shut - open));
 }
 
 /* -- prefix -- */
@@ -247,61 +278,69 @@ static bool
 is_foreign(struct slice line)
 {
 	static const char *const	 kinds[] = { "config", "filter",
-	    "filter-result", "filter-dataline", "filter-request",
-	    "filter-response", "register" };
+	    "filter-result", "filter-dataline", "register" };
 	struct slice			 first;
 
 	cut_left(&line, &first);
-	return line.p != NULL && is_word_of(first, kinds, 7);
-}
-
-static bool
-is_version(struct slice s)
-{
-	return is_decimal(s);
+	return line.p != NULL &&
+	    is_word_of(first, kinds, sizeof(kinds) / sizeof(kinds[0]));
 }
 
 /* 2018-11-01 and 02: the event before the time, and no version. */
-static int
-cut_unversioned(struct report *r, struct slice *rest, struct slice first)
+static const char *
+cut_unversioned(struct report *r, struct slice *rest)
 {
 	static const struct slice	 day1 = { "in-smtp-", 8 };
 	struct slice			 s;
 
-	if (first.n > day1.n && memcmp(first.p, day1.p, day1.n) == 0) {
+	if (!cut_class(rest, &s, C_WORD))
+		return bad(r, RF_VERSION, "missing");
+	if (s.n > day1.n && memcmp(s.p, day1.p, day1.n) == 0) {
 		r->dialect = DIALECT_DAY1;
 		set(r, RF_SUBSYSTEM, slice_str(subsystem_names[SUBSYSTEM_SMTP_IN]));
-		set(r, RF_EVENT, slice_make(first.p + day1.n, first.n - day1.n));
-	} else if (slice_eq(first, slice_str(subsystem_names[SUBSYSTEM_SMTP_IN])) ||
-	    slice_eq(first, slice_str(subsystem_names[SUBSYSTEM_SMTP_OUT]))) {
+		s = slice_make(s.p + day1.n, s.n - day1.n);
+	} else if (slice_eq(s, slice_str(subsystem_names[SUBSYSTEM_SMTP_IN])) ||
+	    slice_eq(s, slice_str(subsystem_names[SUBSYSTEM_SMTP_OUT]))) {
 		r->dialect = DIALECT_UNVERSIONED;
-		set(r, RF_SUBSYSTEM, first);
-		if (!cut_left(rest, &s))
-			return -1;
-		set(r, RF_EVENT, s);
+		set(r, RF_SUBSYSTEM, s);
+		if (!cut_class(rest, &s, C_WORD))
+			return bad(r, RF_EVENT, "not a word");
 	} else
-		return -1;
-	if (!cut_left(rest, &s))
-		return -1;
+		return bad(r, RF_VERSION, "missing");
+	set(r, RF_EVENT, s);
+	if (!cut_time(rest, &s))
+		return bad(r, RF_TIME, "not a time");
 	set(r, RF_TIME, s);
-	return 0;
+	return NULL;
 }
 
-static int
-cut_versioned(struct report *r, struct slice *rest, struct slice version)
+static const char *
+cut_versioned(struct report *r, struct slice *rest)
 {
-	static const enum field	 order[] = { RF_TIME, RF_SUBSYSTEM, RF_EVENT };
-	struct slice		 s;
-	size_t			 i;
+	struct slice	 s;
 
-	r->dialect = report_dialect_by_version(version);
-	set(r, RF_VERSION, version);
-	for (i = 0; i < 3; i++) {
-		if (!cut_left(rest, &s))
-			return -1;
-		set(r, order[i], s);
-	}
-	return 0;
+	if (!cut_class(rest, &s, C_VERSION))
+		return bad(r, RF_VERSION, "not a version");
+	r->dialect = report_dialect_by_version(s);
+	set(r, RF_VERSION, s);
+	if (!cut_time(rest, &s))
+		return bad(r, RF_TIME, "not a time");
+	set(r, RF_TIME, s);
+	if (!cut_class(rest, &s, C_WORD))
+		return bad(r, RF_SUBSYSTEM, "not a word");
+	set(r, RF_SUBSYSTEM, s);
+	if (!cut_class(rest, &s, C_WORD))
+		return bad(r, RF_EVENT, "not a word");
+	set(r, RF_EVENT, s);
+	return NULL;
+}
+
+/* A subsystem nobody knows has events nobody knows. */
+static enum event_id
+event_of(const struct report *r)
+{
+	return is_word_of(r->field[RF_SUBSYSTEM], subsystem_names, SUBSYSTEM_MAX) ?
+	    report_event_by_name(r->field[RF_EVENT]) : EV_UNKNOWN;
 }
 
 enum report_class
@@ -309,31 +348,52 @@ report_parse(struct report *r, struct slice line)
 {
 	static const struct slice	 start = { "report|", 7 };
 	struct slice			 rest, s;
-	int				 n;
+	const char			*why;
 
 	r->line = line;
-	r->present = 0;
-	r->event = EV_UNKNOWN;
 	r->dialect = DIALECT_UNKNOWN;
+	r->event = EV_UNKNOWN;
+	r->present = 0;
 	r->error = NULL;
+	r->culprit = RF_MAX;
+	if (line.n == 0)
+		return REPORT_BLANK;
 	if (line.n < start.n || memcmp(line.p, start.p, start.n) != 0)
-		return line.n == 0 || is_foreign(line) ? REPORT_FOREIGN :
+		return is_foreign(line) ? REPORT_FOREIGN :
 		    malformed(r, "not a report line");
 	rest = slice_make(line.p + start.n, line.n - start.n);
-	cut_left(&rest, &s);
-	n = is_version(s) ? cut_versioned(r, &rest, s) :
-	    cut_unversioned(r, &rest, s);
-	if (n == -1 || !cut_left(&rest, &s))
-		return malformed(r, "the line ends within its prefix, or has no version that could be one");
+	why = rest.n > 0 && is_class(*rest.p, C_DIGIT) ?
+	    cut_versioned(r, &rest) : cut_unversioned(r, &rest);
+	if (why != NULL)
+		return malformed(r, why);
+	if (!cut_class(&rest, &s, C_HEX) || s.n > 16)
+		return malformed(r, bad(r, RF_SESSION, "not 1 to 16 hexadecimal digits"));
 	set(r, RF_SESSION, s);
-	if (!is_decimal(r->field[RF_TIME]))
-		return malformed(r, "time is no number");
-	if (!is_hex(s, 16))
-		return malformed(r, "session is not 1 to 16 hexadecimal digits");
-	r->event = report_event_by_name(r->field[RF_EVENT]);
-	if (r->event == EV_UNKNOWN)
+	if ((r->event = event_of(r)) == EV_UNKNOWN)
 		return REPORT_FOREIGN;
-	if (cut_parameters(r, rest) == -1)
-		return malformed(r, "a field is missing");
+	if ((why = cut_parameters(r, rest)) != NULL)
+		return malformed(r, why);
+	if (r->dialect <= DIALECT_0_4 && report_has(r, RF_ADDRESS))
+		strip_brackets(&r->field[RF_ADDRESS]);
 	return REPORT_KNOWN;
+}
+
+int
+report_time(struct slice s, uint64_t *usec)
+{
+	uint64_t	 n = 0, part = 100000;
+	size_t		 i;
+
+	for (i = 0; i < s.n && is_class(s.p[i], C_DIGIT); i++) {
+		if (n > UINT64_MAX / 10000000)
+			return -1;
+		n = n * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	n *= 1000000;
+	if (i == 0 || (i < s.n && s.p[i] != '.'))
+		return -1;
+	for (i++; i < s.n && is_class(s.p[i], C_DIGIT); i++, part /= 10)
+		n += part * (uint64_t)(s.p[i] - '0');
+	*usec = n;
+	return i < s.n ? -1 : 0;
 }

@@ -17,6 +17,12 @@ const char *const fcrdns_names[FCRDNS_MAX] = {
 	[FCRDNS_ERROR]		= "error",
 };
 
+const char *const method_names[METHOD_MAX] = {
+	[METHOD_HELO]		= "HELO",
+	[METHOD_EHLO]		= "EHLO",
+	[METHOD_LHLO]		= "LHLO",
+};
+
 const char *const subsystem_names[SUBSYSTEM_MAX] = {
 	[SUBSYSTEM_SMTP_IN]	= "smtp-in",
 	[SUBSYSTEM_SMTP_OUT]	= "smtp-out",
@@ -73,14 +79,11 @@ const struct report_field report_fields[RF_MAX] = {
 	[RF_LAST]	= { "last",		RT_TIME },
 };
 
-/*
- * Fields in the newest order, then how many of them early dialects left out:
- * at the front of link-connect and link-identify, at the end of the others.
- */
+/* Fields in the newest order, then how many at the end early dialects lack. */
 const struct report_event report_events[EV_MAX] = {
-	[EV_LINK_CONNECT]	= { "link-connect",	{ RF_RDNS, RF_FCRDNS, RF_SRC, RF_DEST }, 2 },
+	[EV_LINK_CONNECT]	= { "link-connect",	{ RF_RDNS, RF_FCRDNS, RF_SRC, RF_DEST }, 0 },
 	[EV_LINK_GREETING]	= { "link-greeting",	{ RF_HOSTNAME }, 0 },
-	[EV_LINK_IDENTIFY]	= { "link-identify",	{ RF_METHOD, RF_IDENTITY }, 1 },
+	[EV_LINK_IDENTIFY]	= { "link-identify",	{ RF_METHOD, RF_IDENTITY }, 0 },
 	[EV_LINK_TLS]		= { "link-tls",		{ RF_TLS }, 0 },
 	[EV_LINK_AUTH]		= { "link-auth",	{ RF_RESULT, RF_USERNAME }, 0 },
 	[EV_LINK_RESET]		= { "link-reset",	{ 0 }, 0 },
@@ -101,12 +104,17 @@ const struct report_event report_events[EV_MAX] = {
 	[EV_REPORT_GAP]		= { "report-gap",	{ RF_COUNT, RF_FIRST, RF_LAST }, 0 },
 };
 
-/* Where older dialects, up to and including this one, have another order. */
+/* Where older dialects, up to and including this one, have other orders. */
 const struct report_order report_orders[] = {
-	{ DIALECT_0_5,	EV_TX_MAIL,	{ RF_MSGID, RF_ADDRESS, RF_RESULT } },
-	{ DIALECT_0_5,	EV_TX_RCPT,	{ RF_MSGID, RF_ADDRESS, RF_RESULT } },
-	{ DIALECT_0_6,	EV_LINK_AUTH,	{ RF_USERNAME, RF_RESULT } },
-	{ DIALECT_MAX,	EV_MAX,		{ 0 } },
+	{ DIALECT_1,	EV_LINK_CONNECT,	{ RF_RDNS, RF_FCRDNS, RF_SRC, RF_DEST } },
+	{ DIALECT_1,	EV_LINK_CONNECT,	{ RF_RDNS, RF_SRC, RF_DEST } },
+	{ DIALECT_UNVERSIONED, EV_LINK_CONNECT,	{ RF_SRC, RF_DEST } },
+	{ DIALECT_1,	EV_LINK_IDENTIFY,	{ RF_METHOD, RF_IDENTITY } },
+	{ DIALECT_1,	EV_LINK_IDENTIFY,	{ RF_IDENTITY } },
+	{ DIALECT_0_5,	EV_TX_MAIL,		{ RF_MSGID, RF_ADDRESS, RF_RESULT } },
+	{ DIALECT_0_5,	EV_TX_RCPT,		{ RF_MSGID, RF_ADDRESS, RF_RESULT } },
+	{ DIALECT_0_6,	EV_LINK_AUTH,		{ RF_USERNAME, RF_RESULT } },
+	{ DIALECT_MAX,	EV_MAX,			{ 0 } },
 };
 
 /* The words of smtpd-filters(7) where they differ from ours. */
@@ -136,14 +144,54 @@ report_field_by_name(struct slice name)
 	return RF_MAX;
 }
 
+/*
+ * Every line asks for its event, so the names are hashed, on the first call.
+ * The answers do not depend on who made it.
+ */
+#define INDEX_SIZE	128	/* a power of two, some times EV_MAX */
+
+static uint8_t	 event_index[INDEX_SIZE];	/* an event and one; 0: free */
+static uint8_t	 event_length[EV_MAX];
+
+static inline unsigned
+event_hash(const char *p, size_t n)
+{
+	return ((unsigned)n * 5 + (unsigned char)p[n - 1] * 3 +
+	    (unsigned char)p[n / 2]) & (INDEX_SIZE - 1);
+}
+
+static void
+event_index_make(void)
+{
+	enum event_id	 e;
+	unsigned	 i;
+
+	for (e = 0; e < EV_MAX; e++) {
+		event_length[e] = (uint8_t)strlen(report_events[e].name);
+		i = event_hash(report_events[e].name, event_length[e]);
+		while (event_index[i] != 0)
+			i = (i + 1) & (INDEX_SIZE - 1);
+		event_index[i] = (uint8_t)(e + 1);
+	}
+}
+
 enum event_id
 report_event_by_name(struct slice name)
 {
 	enum event_id	 e;
+	unsigned	 i;
 
-	for (e = 0; e < EV_MAX; e++)
-		if (slice_eq(name, slice_str(report_events[e].name)))
+	if (event_length[0] == 0)
+		event_index_make();
+	if (name.n == 0)
+		return EV_UNKNOWN;
+	i = event_hash(name.p, name.n);
+	for (; event_index[i] != 0; i = (i + 1) & (INDEX_SIZE - 1)) {
+		e = event_index[i] - 1;
+		if (event_length[e] == name.n &&
+		    memcmp(report_events[e].name, name.p, name.n) == 0)
 			return e;
+	}
 	return EV_UNKNOWN;
 }
 
@@ -151,9 +199,16 @@ enum dialect
 report_dialect_by_version(struct slice version)
 {
 	enum dialect	 d;
+	const char	*name;
+	size_t		 i;
 
-	for (d = DIALECT_0_7; d >= DIALECT_1; d--)
-		if (slice_eq(version, slice_str(dialect_names[d])))
+	for (d = DIALECT_0_7; d >= DIALECT_1; d--) {
+		name = dialect_names[d];
+		for (i = 0; i < version.n && name[i] == version.p[i] &&
+		    name[i] != '\0'; i++)
+			;
+		if (i == version.n && name[i] == '\0')
 			return d;
+	}
 	return DIALECT_UNKNOWN;
 }

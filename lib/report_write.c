@@ -13,8 +13,10 @@ struct line {			/* being written; cut where it would not fit */
 static void
 put(struct line *l, const char *p, size_t n)
 {
+	if (l->p >= l->end)
+		return;
 	if (n > (size_t)(l->end - l->p))
-		n = l->end - l->p;
+		n = (size_t)(l->end - l->p);
 	if (n > 0)
 		memcpy(l->p, p, n);
 	l->p += n;
@@ -51,7 +53,7 @@ put_number(struct line *l, uint64_t v)
 	do
 		*--p = (char)('0' + v % 10);
 	while ((v /= 10) != 0);
-	put(l, p, buf + sizeof(buf) - p);
+	put(l, p, (size_t)(buf + sizeof(buf) - p));
 }
 
 /* Whole seconds in the founding form, microseconds in the newest. */
@@ -106,11 +108,15 @@ put_tls(struct line *l, struct slice text)
 static void
 put_mail(struct line *l, struct slice text)
 {
-	if (l->dialect == DIALECT_1)
-		put(l, "<", 1);
+	if (l->dialect != DIALECT_1) {
+		put_slice(l, text);
+		return;
+	}
+	put(l, "<", 1);
+	l->end--;
 	put_slice(l, text);
-	if (l->dialect == DIALECT_1)
-		put(l, ">", 1);
+	l->end++;
+	put(l, ">", 1);
 }
 
 static void
@@ -161,36 +167,73 @@ order(enum dialect d, enum event_id event)
 	return report_events[event].field;
 }
 
+/* Room that is kept for the fields behind a text that is cut. */
+#define REST_MAX	512
+
+static bool
+is_text(enum field f)
+{
+	return report_fields[f].type == RT_TEXT || report_fields[f].type == RT_MAIL;
+}
+
+static const struct report_value *
+value_of(enum field f, const struct report_value *v, size_t n)
+{
+	for (; n > 0; v++, n--)
+		if (v->field == f)
+			return v;
+	return NULL;
+}
+
+static void
+put_head(struct line *l, enum event_id event, const struct report_head *head)
+{
+	put_str(l, "report|");
+	put_str(l, dialect_names[l->dialect]);
+	put(l, "|", 1);
+	put_time(l, head->time);
+	put(l, "|", 1);
+	put_str(l, subsystem_names[head->subsystem]);
+	put(l, "|", 1);
+	put_str(l, report_events[event].name);
+	put(l, "|", 1);
+	put_hex(l, head->session, 16);
+}
+
 size_t
 report_write(char *buf, size_t size, enum dialect d, enum event_id event,
     const struct report_head *head, const struct report_value *v, size_t n)
 {
-	struct line	 l = { buf, buf + size - 1, d };
-	const uint8_t	*f;
-	size_t		 i;
+	struct line			 l = { buf, NULL, d };
+	char				*end = buf + size - 1;
+	const uint8_t			*f = order(d, event);
+	const struct report_value	*value;
+	size_t				 i, fields, need;
 
-	put_str(&l, "report|");
-	put_str(&l, dialect_names[d]);
-	put(&l, "|", 1);
-	put_time(&l, head->time);
-	put(&l, "|", 1);
-	put_str(&l, subsystem_names[head->subsystem]);
-	put(&l, "|", 1);
-	put_str(&l, report_events[event].name);
-	put(&l, "|", 1);
-	put_hex(&l, head->session, 16);
-	for (f = order(d, event); *f != RF_VERSION; f++) {
-		for (i = 0; i < n && v[i].field != *f; i++)
-			;
-		if (i == n && report_events[event].optional > 0 &&
-		    f[1] == RF_VERSION)
-			break;
+	for (fields = 0; f[fields] != RF_VERSION; fields++)
+		;
+	need = fields - report_events[event].optional;
+	while (fields > need && value_of(f[fields - 1], v, n) == NULL)
+		fields--;
+	l.end = end;
+	put_head(&l, event, head);
+	for (i = 0; i < fields; i++) {
 		put(&l, "|", 1);
-		if (i < n)
-			put_value(&l, &v[i]);
+		if ((value = value_of(f[i], v, n)) == NULL)
+			continue;
+		l.end = is_text(f[i]) && i + 1 < fields ? end - REST_MAX : end;
+		put_value(&l, value);
+		l.end = end;
 	}
 	*l.p++ = '\n';
-	return l.p - buf;
+	return (size_t)(l.p - buf);
+}
+
+/* Which bytes stand for themselves; the rest would end a line or drive a terminal. */
+static inline bool
+is_safe(unsigned char c, bool bar)
+{
+	return c >= 0x20 && c != 0x7f && (c != '|' || bar);
 }
 
 struct slice
@@ -201,7 +244,7 @@ report_safe(char *buf, size_t size, struct slice text, bool bar)
 
 	for (i = 0; i < text.n; i++) {
 		c = (unsigned char)text.p[i];
-		if (c >= 0x20 && c != 0x7f && (bar || c != '|')) {
+		if (is_safe(c, bar)) {
 			if (n == size)
 				break;
 			buf[n++] = (char)c;
