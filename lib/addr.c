@@ -2,7 +2,11 @@
 /*
  * Texts of socket addresses.
  */
+#include <sys/types.h>
+#include <sys/socket.h>
+
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 
@@ -13,7 +17,7 @@ addr_text(const struct sockaddr *sa, char *buf, size_t size)
 {
 	const struct sockaddr_in	*in;
 	const struct sockaddr_in6	*in6;
-	char				 host[INET6_ADDRSTRLEN];
+	char				 host[INET6_ADDRSTRLEN], zone[IF_NAMESIZE] = "";
 	int				 n = 0;
 
 	if (size > 0)
@@ -25,7 +29,10 @@ addr_text(const struct sockaddr *sa, char *buf, size_t size)
 	} else if (sa->sa_family == AF_INET6) {
 		in6 = (const struct sockaddr_in6 *)(const void *)sa;
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		n = snprintf(buf, size, "[%s]:%u", host, ntohs(in6->sin6_port));
+		if (in6->sin6_scope_id != 0)
+			if_indextoname(in6->sin6_scope_id, zone);
+		n = snprintf(buf, size, "[%s%s%s]:%u", host, *zone == '\0' ? "" : "%",
+		    zone, ntohs(in6->sin6_port));
 	}
 	return n < 0 || (size_t)n >= size ? 0 : (size_t)n;
 }
@@ -36,39 +43,68 @@ starts(struct slice s, struct slice with)
 	return s.n >= with.n && memcmp(s.p, with.p, with.n) == 0;
 }
 
+/*
+ * "2001:db8::1:25": the port follows the last colon, except in the form of the
+ * first day, which had none.  That one is recognised where what precedes the
+ * last colon is no address.
+ */
+static int
+split_v6(struct slice text, struct slice *host, struct slice *port)
+{
+	const char	*colon, *zone;
+	char		 buf[INET6_ADDRSTRLEN];
+	struct in6_addr	 in6;
+	size_t		 n;
+
+	*host = text;
+	if (text.n == 0 || (colon = memrchr(text.p, ':', text.n)) == NULL)
+		return 0;
+	n = (size_t)(colon - text.p);
+	if ((zone = memchr(text.p, '%', n)) != NULL)
+		n = (size_t)(zone - text.p);
+	if (n >= sizeof(buf))
+		return 0;
+	memcpy(buf, text.p, n);
+	buf[n] = '\0';
+	if (inet_pton(AF_INET6, buf, &in6) != 1)
+		return 0;
+	host->n = (size_t)(colon - text.p);
+	*port = slice_make(colon + 1, text.n - host->n - 1);
+	return 1;
+}
+
 void
 addr_split(struct slice text, struct slice *host, struct slice *port)
 {
-	const char	*end = text.p + text.n, *colon = NULL, *p;
+	const char	*end, *colon, *p;
 
 	*host = text;
 	*port = SLICE("");
+	if (text.n == 0)
+		return;
 	if (starts(text, SLICE("unix:")) || slice_eq(text, SLICE("local")) ||
 	    slice_eq(text, SLICE("local:0"))) {
 		*host = SLICE("local");
 		return;
 	}
-	for (p = text.p; p < end; p++)
-		if (*p == ':')
-			colon = p;
-	if (text.n > 0 && text.p[0] == '[') {
+	end = text.p + text.n;
+	colon = memrchr(text.p, ':', text.n);
+	if (text.p[0] == '[') {
 		p = memchr(text.p, ']', text.n);
 		if (p == NULL)
 			return;
-		*host = slice_make(text.p + 1, p - text.p - 1);
-		if (colon != NULL && colon == p + 1)
-			*port = slice_make(colon + 1, end - colon - 1);
+		*host = slice_make(text.p + 1, (size_t)(p - text.p) - 1);
+		if (colon == p + 1)
+			*port = slice_make(colon + 1, (size_t)(end - colon) - 1);
 		return;
 	}
 	if (colon == NULL)
 		return;
-	*host = slice_make(text.p, colon - text.p);
-	*port = slice_make(colon + 1, end - colon - 1);
-	if (starts(text, SLICE("IPv6:"))) {
-		/* In the first day's form there was no port; it cannot be told. */
-		host->p += host->n > 5 ? 5 : host->n;
-		host->n -= host->n > 5 ? 5 : host->n;
-	}
+	*host = slice_make(text.p, (size_t)(colon - text.p));
+	*port = slice_make(colon + 1, (size_t)(end - colon) - 1);
+	if (starts(text, SLICE("IPv6:")) && !split_v6(
+	    slice_make(text.p + 5, text.n - 5), host, port))
+		*port = SLICE("");
 }
 
 struct slice
