@@ -394,6 +394,8 @@ report_time(struct slice s, uint64_t *usec)
 		return -1;
 	for (i++; i < s.n && is_class(s.p[i], C_DIGIT); i++, part /= 10)
 		n += part * (uint64_t)(s.p[i] - '0');
+	if (i < s.n)
+		return -1;
 	*usec = n;
-	return i < s.n ? -1 : 0;
+	return 0;
 }

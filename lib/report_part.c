@@ -48,8 +48,11 @@ address_part(struct slice text, enum part part, struct slice *value)
 	struct slice	 host, port;
 
 	addr_split(text, &host, &port);
+	if (host.n == 0 || slice_eq(host, SLICE("local")) ||
+	    (part == PART_PORT && port.n == 0))
+		return false;
 	*value = part == PART_IP ? host : port;
-	return value->n > 0 && host.n > 0 && !slice_eq(host, SLICE("local"));
+	return true;
 }
 
 /* "@relay:user@domain" is user at domain; the domain follows the last "@". */
