@@ -1,0 +1,154 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# rptcut(1): columns by name, by part, by number; what is absent or malformed.
+. tests/lib.sh
+
+plan 42
+
+V1=seed-v1.log
+
+# cut_is DESCRIPTION EXPECTED OPTIONS...
+cut_is()
+{
+	cut_what=$1 cut_expected=$2; shift 2
+	is "$(rptcut "$@" 2>&1)" "$cut_expected" "$cut_what"
+}
+
+# status_is DESCRIPTION STATUS-AND-STDERR OPTIONS...
+status_is()
+{
+	status_what=$1 status_expected=$2; shift 2
+	status_got=$(rptcut "$@" 2>&1 >/dev/null </dev/null)
+	is "$? $status_got" "$status_expected" "$status_what"
+}
+
+cat >"$T/log" <<'END'
+report|in-smtp-link-connect|1541084929|3189ac6874354895|127.0.0.1|127.0.0.1
+report|smtp-in|link-connect|1541271219|3189ac6874354895|localhost|127.0.0.1:41564|127.0.0.1:25
+
+config|ready
+report|1|1543600000|smtp-in|link-connect|c73c0aff0dfb6250|poolp.org||IPv6:2001:db8::10:50123|local:0
+report|1|1544130229|smtp-in|tx-mail|0f3004c08c82d33e|fc08ce7d|<a@example.net> SIZE=512|ok
+report|0.5|1580000000.004217|smtp-in|tx-mail|0f3004c08c82d33e|fc08ce7d|a|b@example.net|ok
+report|0.7|1590000000.004217|smtp-in|tx-mail|0f3004c08c82d33e|fc08ce7d|ok|
+report|0.7|1590000000.004217|smtp-in|tx-news|0f3004c08c82d33e|unknown
+report|0.7|1690000000.004217|smtp-in|link-auth|0f3004c08c82d33e|pass|alice
+report|0.7|1690000000.004217|smtp-in|link-tls|0f3004c08c82d33e|TLSv1.3:TLS_AES_256_GCM_SHA384:256
+END
+cd "$T" || exit 1
+cp "$TOP/tests/data/$V1" .
+
+cut_is "names, in the order asked, of every dialect" "\
+link-connect:-:-
+link-connect:-:-
+link-connect:1:-
+tx-mail:1:a@example.net
+tx-mail:0.5:a|b@example.net
+tx-mail:0.7:
+link-auth:0.7:-
+link-tls:0.7:-" -d : -f event,version,address log
+cut_is "a name twice" "alice alice" -s -d ' ' -f username,username log
+cut_is "TAB is the delimiter" "alice	pass" -f username,result -s - <<END
+$(sed -n 10p log)
+END
+cut_is "aliases of smtpd-filters(7)" "fc08ce7d,-" -d, -f message-id,message-size - <<END
+$(sed -n 6p log)
+END
+cut_is "-s skips records that have none" "alice -" -s -d ' ' -f username,size log
+cut_is "-s keeps those that have one" "- c73c0aff0dfb6250
+- 0f3004c08c82d33e" -d ' ' -s -f address,session - <<END
+$(sed -n '5p;11p' log)
+END
+cut_is "parts of addresses" "127.0.0.1 NONE 127.0.0.1 NONE
+127.0.0.1 41564 127.0.0.1 25
+2001:db8::10 50123 NONE NONE" -e NONE -d ' ' -s -f src.ip,src.port,dest.ip,dest.port log
+cut_is "parts of mail addresses" "a example.net
+a|b example.net" -d ' ' -s -f address.user,address.domain log
+cut_is "parts of TLS texts" "TLSv1.3 TLS_AES_256_GCM_SHA384 256
+TLSv1.2 ECDHE-RSA-CHACHA20-POLY1305 256" -d ' ' -s -f tls.version,tls.cipher,tls.bits log $V1
+cut_is "an empty delimiter and an empty text for the absent" "alicepass" \
+    -d '' -e '' -s -f username,size,result - <<END
+$(sed -n 10p log)
+END
+cut_is "-H names the columns as they were asked for" "src.ip|message-id
+-|fc08ce7d" -H -d '|' -f src.ip,message-id - <<END
+$(sed -n 8p log)
+END
+is "$(rptcut -0 -f event $V1 | tr '\0' ' ' | cut -c 1-44)" \
+    "link-connect protocol-server protocol-client" "-0 ends records with NUL"
+
+# numbers, as in cut
+for fields in 3,5,6 1 2-4 5- -3 6-6; do
+	rptcut -d '|' -f $fields $V1 >got
+	cut -d '|' -f $fields $V1 >expected
+	same got expected "-f $fields is what cut gives"
+done
+cut_is "numbers and names" "c73c0b206ad6c41c link-disconnect report -" \
+    -d ' ' -f 6,event,1,9 - <<END
+$(sed -n 58p $V1)
+END
+
+# all but
+cut_is "-v: all but these, in the newest order" "smtp-in tx-mail fc08ce7d ok a|b@example.net" \
+    -v -d ' ' -f version,time,session - <<END
+$(sed -n 7p log)
+END
+cut_is "-v with numbers" "report smtp-in tx-mail fc08ce7d ok " -v -d ' ' -f 2-3,6 - <<END
+$(sed -n 8p log)
+END
+
+# files and standard input
+cat log $V1 >both
+rptcut -f event,time both >expected
+rptcut -f event,time log $V1 >got
+same got expected "files one after the other"
+rptcut -f event,time - <both >got
+same got expected "- is standard input"
+rptcut -f event,time <both >got
+same got expected "standard input without files"
+printf %s "$(cat both)" | rptcut -f event,time >got
+same got expected "a missing last newline"
+perl -e '$| = 1; while (sysread STDIN, $b, 7) { syswrite STDOUT, $b }' <both |
+    rptcut -f event,time >got
+same got expected "input in small pieces"
+
+# Output is there before the tool waits for more.
+mkfifo fifo
+rptcut -f session <fifo >live &
+exec 3>fifo
+sed -n 1p $V1 >&3
+has_line() { [ "$(cat live)" = c73c0aff0dfb6250 ]; }
+ok "a line shows at once" wait_for "$PATIENCE" has_line
+exec 3>&-
+wait
+
+# what is wrong
+{ sed -n 1p $V1; echo 'report|1|x|smtp-in|timeout|c7'; echo hello; sed -n 2p $V1; } >bad
+status_is "malformed lines are named" "2 rptcut: bad:2: time: not a time: report|1|x|smtp-in|timeout|c7
+rptcut: bad:3: not a report line: hello" -f event bad
+is "$(rptcut -Q -f event bad)" "link-connect
+protocol-server" "and the others are processed"
+status_is "-Q: no diagnostics, the same status" "2 " -Q -f event bad
+perl -e 'print "what\n" x 5000' >worse
+is "$(rptcut -f event worse 2>&1 | tail -n 2)" "rptcut: worse:10: not a report line: what
+rptcut: 5000 malformed lines in all" "the first few and then a count"
+perl -e 'print "report|1|1|smtp-in|protocol-client|c7|", "x" x (17 << 20), "\n"' >long
+cat $V1 >>long
+status_is "a line that is too long is cut off and named" \
+    "2 rptcut: long:1: line too long: report|1|1|smtp-in|protocol-client|c7|$(printf %0162d 0 | tr 0 x)" \
+    -f event long
+is "$(rptcut -Q -f event long | wc -l | tr -d ' ')" 60 "and the lines behind it are read"
+status_is "no such file" "2 rptcut: gone: No such file or directory" -f event gone $V1
+is "$(rptcut -Qf event gone $V1 2>/dev/null | wc -l | tr -d ' ')" 60 "the next file is read"
+status_is "nothing selected" "1 " -s -f username $V1
+status_is "empty input" "0 " -f username
+status_is "no such field: the nearest" \
+    "2 rptcut: no event has a field sesion; nearest: session" -f event,sesion
+status_is "no such part" "2 rptcut: no such part: src.domain; src has .ip .port" -f src.domain
+status_is "no such number" "2 rptcut: bad field number: 3-1" -f 3-1
+got=$(rptcut -f event $V1 2>&1 >/dev/full)
+is "$? $got" "2 rptcut: stdout: No space left on device" "a full disk is said"
+
+rptcut -l >vocabulary
+is "$(grep -c '^event' vocabulary) $(grep '^field	src' vocabulary) $(grep -c '^dialect' vocabulary)" \
+    "21 field	src	.ip.port 11" "-l lists events, fields and dialects"
