@@ -185,8 +185,8 @@ tell(struct child *c)
 
 	send_conf(c);
 	if (c->process == PROC_SMTP) {
+		parent_keys_send(c->ipc);	/* a listener looks for its pki */
 		parent_listen_send_smtp(c->ipc);
-		parent_keys_send(c->ipc);
 	}
 	if (c->process == PROC_QUEUE)
 		parent_listen_send_queue(c->ipc);
