@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Maildirs: batches, names, repeated attempts, hostile values, large messages, full disks. */
 /* objects: smtpd/deliver_maildir.o smtpd/deliver_job.o smtpd/format.o */
+/* root: a full disk is a small file system of its own */
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
