@@ -4,7 +4,7 @@
 # once: no program is run
 . tests/lib.sh
 
-plan 8
+plan 10
 
 # includes ROOM: local headers named by the files of a room, with file and line.
 includes() { grep -n '^#include "' "$1"/*.[ch] /dev/null; }
@@ -23,3 +23,25 @@ is "$(wc -l lib/*.[ch] bin/*.c smtpd/*.[ch] | awk '$2 != "total" && $1 > 600')" 
     "no file has more than 600 lines"
 is "$(grep -nE '#[ 	]*if(n?def)?[ 	].*__(linux|OpenBSD|FreeBSD|APPLE)' lib/*.[ch] bin/*.c smtpd/*.[ch] |
     grep -v '^smtpd/sandbox\.c')" "" "only sandbox.c asks for the system"
+
+# What a file of one process includes of another, by the prefixes of their names.
+strangers()
+{
+	for process in parent smtp lookup dns queue relay deliver; do
+		others=$(echo parent smtp lookup dns queue relay deliver | tr ' ' '\n' |
+		    grep -vx $process | paste -sd '|' -)
+		grep -nE "^#include \"smtpd/($others)[_.]" smtpd/$process.[ch] smtpd/${process}_*.[ch] 2>/dev/null
+	done
+}
+is "$(strangers)" "" "no process includes what is another's"
+
+CFLAGS_ALONE="-std=c11 -D_GNU_SOURCE -I. $(pkg-config --cflags libbsd-overlay libevent libtls)"
+alone()
+{
+	for header in lib/*.h smtpd/*.h; do
+		# shellcheck disable=SC2086
+		echo "#include \"$header\"" | "${CC:-cc}" $CFLAGS_ALONE -Wall -Wextra \
+		    -fsyntax-only -x c - 2>&1
+	done
+}
+is "$(alone)" "" "every header compiles alone"
