@@ -44,17 +44,41 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 # -- what there is --------------------------------------------------------
 
-LIB_OBJS !=	ls lib/*.c 2>/dev/null | sed 's/c$$/o/'
+LIB_OBJS =	lib/addr.o lib/input.o lib/linebuf.o lib/nearest.o \
+		lib/outbuf.o lib/report_parse.o lib/report_part.o \
+		lib/report_table.o lib/report_write.o lib/smtp_data.o \
+		lib/smtp_header.o lib/smtp_path.o lib/u64map.o lib/utf8.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
-SMTPD_OBJS !=	ls smtpd/*.c | grep -v -e smtpctl -e sendmail | sed 's/c$$/o/'
-READY !=	grep -l main smtpd/queue.c smtpd/deliver.c smtpd/lookup.c smtpd/smtp.c smtpd/smtpd.c 2>/dev/null | wc -l
+SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
+		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
+		smtpd/conf_match.o smtpd/conf_old.o smtpd/conf_pki.o \
+		smtpd/conf_proc.o smtpd/conf_resolve.o smtpd/conf_smtp.o \
+		smtpd/conf_table.o smtpd/conf_value.o smtpd/deliver.o \
+		smtpd/deliver_env.o smtpd/deliver_job.o \
+		smtpd/deliver_maildir.o smtpd/deliver_mda.o \
+		smtpd/format.o smtpd/format_command.o smtpd/io.o \
+		smtpd/ipc.o smtpd/ipc_msg.o smtpd/log.o smtpd/lookup.o \
+		smtpd/lookup_expand.o smtpd/lookup_include.o \
+		smtpd/lookup_local.o smtpd/lookup_match.o \
+		smtpd/lookup_nodes.o smtpd/lookup_user.o \
+		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
+		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
+		smtpd/parent_listen.o smtpd/parent_offline.o \
+		smtpd/parent_proc.o smtpd/proc.o smtpd/report_emit.o \
+		smtpd/smtp.o smtpd/smtp_bus.o smtpd/smtp_listen.o \
+		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
+		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
+		smtpd/smtp_verb.o smtpd/smtpd.o smtpd/submit.o \
+		smtpd/table.o smtpd/table_content.o smtpd/table_file.o \
+		smtpd/table_net.o $(SPOOL_OBJS)
+SPOOL_OBJS !=	ls smtpd/queue*.c smtpd/spool*.c 2>/dev/null | sed 's/c$$/o/'
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
-TOOLS !=	ls bin/*.c 2>/dev/null | sed 's/\.c$$//'
+TOOLS =		bin/rptcut bin/rptfmt
 DAEMON !=	for p in smtpctl sendmail; do \
 		    if [ -f smtpd/$$p.c ]; then echo smtpd/$$p; fi; done; \
-		if [ $(READY) = 5 ]; then echo smtpd/smtpd; fi
+		if [ -f smtpd/queue.c ]; then echo smtpd/smtpd; fi
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
 FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
