@@ -320,12 +320,14 @@ secured(struct session *s)
 	report_link_tls(&s->source, slice_make(text, n));
 	if (listener_tls(s->listener) == LISTEN_SMTPS) {
 		greet(s);
-		return;
+	} else {
+		/* RFC 3207 4.2: what was said in clear is forgotten. */
+		free(s->helo);
+		s->helo = NULL;
+		session_enter(s, STATE_CONNECTED);
 	}
-	/* RFC 3207 4.2: what was said in clear is forgotten. */
-	free(s->helo);
-	s->helo = NULL;
-	session_enter(s, STATE_CONNECTED);
+	/* The handshake held the input back. */
+	session_run(s);
 }
 
 static void
