@@ -180,7 +180,7 @@ macro_assign(struct conf_parser *p, const char *name)
 static int
 macro_or_unknown(struct conf_parser *p)
 {
-	struct conf_nearest	 nearest;
+	struct nearest		 nearest;
 	struct conf_token	 at;
 	size_t			 i;
 	int			 result;
@@ -189,9 +189,9 @@ macro_or_unknown(struct conf_parser *p)
 	if (conf_accept(p, "="))
 		result = macro_assign(p, at.text);
 	else {
-		conf_nearest_init(&nearest, at.text);
+		nearest_init(&nearest, slice_str(at.text));
 		for (i = 0; i < conf_ndirectives; i++)
-			conf_nearest_try(&nearest, conf_directives[i].name);
+			nearest_try(&nearest, conf_directives[i].name);
 		result = conf_error_at(p, &at, "no such directive%s", conf_nearest_hint(&nearest));
 	}
 	conf_token_free(&at);

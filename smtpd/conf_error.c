@@ -11,7 +11,6 @@
 
 #define ERRORS_MAX	50	/* then only the fact that there are more */
 #define TOKEN_SHOWN	64	/* bytes of a token */
-#define WORD_MAX	32	/* longest word that is compared */
 
 static void
 print_safe(FILE *f, const char *s, size_t n)
@@ -86,61 +85,20 @@ conf_error_at(struct conf_parser *p, const struct conf_token *t, const char *fmt
 	return -1;
 }
 
-/* Edits from a to b: a byte more, less, other, or two exchanged. */
-static size_t
-word_distance(const char *a, const char *b)
-{
-	size_t	 row[3][WORD_MAX + 1], n = strlen(a), m = strlen(b), i, j, d;
-
-	if (n > WORD_MAX || m > WORD_MAX)
-		return SIZE_MAX;
-	for (j = 0; j <= m; j++)
-		row[0][j] = j;
-	for (i = 1; i <= n; i++) {
-		row[i % 3][0] = i;
-		for (j = 1; j <= m; j++) {
-			d = row[(i - 1) % 3][j - 1] + (tolower((unsigned char)a[i - 1]) !=
-			    tolower((unsigned char)b[j - 1]));
-			if (row[(i - 1) % 3][j] + 1 < d)
-				d = row[(i - 1) % 3][j] + 1;
-			if (row[i % 3][j - 1] + 1 < d)
-				d = row[i % 3][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    row[(i - 2) % 3][j - 2] + 1 < d)
-				d = row[(i - 2) % 3][j - 2] + 1;
-			row[i % 3][j] = d;
-		}
-	}
-	return row[n % 3][m];
-}
-
-void
-conf_nearest_init(struct conf_nearest *n, const char *word)
-{
-	n->word = word;
-	n->best = NULL;
-	n->distance = 1 + strlen(word) / 4;
-}
-
-void
-conf_nearest_try(struct conf_nearest *n, const char *name)
-{
-	size_t	 d = word_distance(n->word, name);
-
-	/* a word of two letters is near to every other */
-	if (d < strlen(name) && (d < n->distance || (n->best == NULL && d == n->distance))) {
-		n->best = name;
-		n->distance = d;
-	}
-}
-
 const char *
-conf_nearest_hint(const struct conf_nearest *n)
+conf_nearest_hint(const struct nearest *n)
 {
-	static char	 buf[WORD_MAX + sizeof("; did you mean \"\"?")];
+	static char	 buf[256];
+	size_t		 i;
 
-	if (n->best == NULL)
+	if (n->best[0] == NULL)
 		return "";
-	snprintf(buf, sizeof(buf), "; did you mean \"%s\"?", n->best);
+	strlcpy(buf, "; did you mean ", sizeof(buf));
+	for (i = 0; i < NEAREST_MAX && n->best[i] != NULL; i++) {
+		strlcat(buf, i == 0 ? "\"" : " or \"", sizeof(buf));
+		strlcat(buf, n->best[i], sizeof(buf));
+		strlcat(buf, "\"", sizeof(buf));
+	}
+	strlcat(buf, "?", sizeof(buf));
 	return buf;
 }

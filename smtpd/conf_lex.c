@@ -211,6 +211,8 @@ lex_string(struct conf_parser *p, int quote)
 			token_add(p, c);
 	}
 	p->frame->ended = false;
+	p->token.size = 0;
+	token_add(p, quote);
 	return conf_error(p, "missing end quote");
 }
 
@@ -228,7 +230,7 @@ macro_find(struct conf_parser *p, const char *name)
 static int
 lex_macro(struct conf_parser *p)
 {
-	struct conf_nearest	 nearest;
+	struct nearest		 nearest;
 	struct conf_macro	*m;
 	int			 c;
 
@@ -238,9 +240,9 @@ lex_macro(struct conf_parser *p)
 		frame_push_macro(p, m);
 		return 0;
 	}
-	conf_nearest_init(&nearest, p->token.text);
+	nearest_init(&nearest, slice_str(p->token.text));
 	for (m = p->macros; m != NULL; m = m->next)
-		conf_nearest_try(&nearest, m->name);
+		nearest_try(&nearest, m->name);
 	return conf_error(p, "no such macro%s", conf_nearest_hint(&nearest));
 }
 

@@ -113,7 +113,7 @@ check_key(struct conf_parser *p, const struct conf_token *at, void *arg)
 {
 	const struct listen	*l = arg;
 	const struct conf	*conf = p->conf;
-	struct conf_nearest	 nearest;
+	struct nearest		 nearest;
 	const struct pki	*pki;
 
 	if (l->pki == NULL) {
@@ -127,9 +127,9 @@ check_key(struct conf_parser *p, const struct conf_token *at, void *arg)
 	}
 	if (conf_pki(conf, l->pki) != NULL)
 		return 0;
-	conf_nearest_init(&nearest, l->pki);
+	nearest_init(&nearest, slice_str(l->pki));
 	TAILQ_FOREACH(pki, &conf->pkis, entry)
-		conf_nearest_try(&nearest, pki->name);
+		nearest_try(&nearest, pki->name);
 	return conf_error_at(p, at, "no such pki%s", conf_nearest_hint(&nearest));
 }
 

@@ -163,14 +163,14 @@ static int
 check_action(struct conf_parser *p, const struct conf_token *at, void *arg)
 {
 	struct rule		*rule = arg;
-	struct conf_nearest	 nearest;
+	struct nearest		 nearest;
 	struct action		*a;
 
 	if ((rule->action = conf_action(p->conf, slice_str(at->text))) != NULL)
 		return 0;
-	conf_nearest_init(&nearest, at->text);
+	nearest_init(&nearest, slice_str(at->text));
 	TAILQ_FOREACH(a, &p->conf->actions, entry)
-		conf_nearest_try(&nearest, a->name);
+		nearest_try(&nearest, a->name);
 	return conf_error_at(p, at, "no such action%s", conf_nearest_hint(&nearest));
 }
 

@@ -67,6 +67,15 @@ text_token(struct text *t, const struct conf_parser *p)
 	strlcat(t->buf, "\"", sizeof(t->buf));
 }
 
+/* `as` of a relay was not that of a delivery. */
+static const char *
+word_now(size_t i, const struct text part[PART_MAX])
+{
+	if (strcmp(words[i].old, "as") == 0 && strncmp(part[PART_KIND].buf, "relay", 5) == 0)
+		return "mail-from";
+	return words[i].now;
+}
+
 static void
 rule_token(struct conf_parser *p, struct text part[PART_MAX], enum part *now)
 {
@@ -87,7 +96,7 @@ rule_token(struct conf_parser *p, struct text part[PART_MAX], enum part *now)
 		snprintf(negated, sizeof(negated), "!%s", words[i].now);
 		text_word(&part[*now], negated);
 	} else
-		text_word(&part[*now], words[i].now);
+		text_word(&part[*now], word_now(i, part));
 }
 
 /* accept, reject */

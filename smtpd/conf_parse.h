@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lib/nearest.h"
 #include "smtpd/conf.h"
 #include "smtpd/table.h"
 
@@ -83,15 +84,8 @@ int	 conf_error(struct conf_parser *, const char *fmt, ...)
 int	 conf_error_at(struct conf_parser *, const struct conf_token *, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 
-struct conf_nearest {		/* the name most like a word that is none */
-	const char	*word;
-	const char	*best;
-	size_t		 distance;
-};
-void	 conf_nearest_init(struct conf_nearest *, const char *word);
-void	 conf_nearest_try(struct conf_nearest *, const char *name);
 /* `; did you mean "x"?`, or nothing if no name is near; valid until the next call. */
-const char *conf_nearest_hint(const struct conf_nearest *);
+const char *conf_nearest_hint(const struct nearest *);
 
 /* -- conf_value.c -- */
 

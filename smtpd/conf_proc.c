@@ -146,7 +146,7 @@ conf_parse_proc(struct conf_parser *p, const struct conf_word *w, void *arg)
 static int
 report_on(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
-	struct conf_nearest	 nearest;
+	struct nearest		 nearest;
 	struct proc_conf	*proc;
 
 	(void)arg;
@@ -156,9 +156,9 @@ report_on(struct conf_parser *p, const struct conf_word *w, void *arg)
 	if (p->token.kind > TOKEN_STRING)
 		return conf_error(p, "expected the name of a proc");
 	if ((proc = proc_find(p->conf, p->token.text)) == NULL) {
-		conf_nearest_init(&nearest, p->token.text);
+		nearest_init(&nearest, slice_str(p->token.text));
 		TAILQ_FOREACH(proc, &p->conf->procs, entry)
-			conf_nearest_try(&nearest, proc->name);
+			nearest_try(&nearest, proc->name);
 		return conf_error(p, "no such proc above%s", conf_nearest_hint(&nearest));
 	}
 	if ((proc->smtp_in && (w->value & REPORT_IN) != 0) ||

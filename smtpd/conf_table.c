@@ -117,16 +117,16 @@ conf_parse_table(struct conf_parser *p, const struct conf_word *w, void *arg)
 static int
 table_named(struct conf_parser *p, struct table **out)
 {
-	struct conf_nearest	 nearest;
+	struct nearest		 nearest;
 	struct table		*t;
 
 	conf_next(p);
 	if (p->token.kind > TOKEN_STRING)
 		return conf_error(p, "expected the name of a table");
 	if ((*out = conf_table(p->conf, slice_str(p->token.text))) == NULL) {
-		conf_nearest_init(&nearest, p->token.text);
+		nearest_init(&nearest, slice_str(p->token.text));
 		TAILQ_FOREACH(t, &p->conf->tables, entry)
-			conf_nearest_try(&nearest, t->name);
+			nearest_try(&nearest, t->name);
 		return conf_error(p, "no such table above%s", conf_nearest_hint(&nearest));
 	}
 	if (!conf_accept(p, ">")) {

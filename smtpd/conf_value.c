@@ -89,7 +89,7 @@ words_listed(const struct conf_word *words, size_t n)
 const struct conf_word *
 conf_word_find(struct conf_parser *p, const struct conf_word *words, size_t n, const char *what)
 {
-	struct conf_nearest	 nearest;
+	struct nearest		 nearest;
 	size_t			 i;
 
 	for (i = 0; i < n; i++) {
@@ -103,10 +103,10 @@ conf_word_find(struct conf_parser *p, const struct conf_word *words, size_t n, c
 			conf_error(p, "not supported yet: %s %s", what, words[i].name);
 		return NULL;
 	}
-	conf_nearest_init(&nearest, p->token.kind == TOKEN_WORD ? p->token.text : "");
+	nearest_init(&nearest, slice_str(p->token.kind == TOKEN_WORD ? p->token.text : ""));
 	for (i = 0; i < n; i++)
-		conf_nearest_try(&nearest, words[i].name);
-	if (nearest.best != NULL)
+		nearest_try(&nearest, words[i].name);
+	if (nearest.best[0] != NULL)
 		conf_error(p, "no %s%s", what, conf_nearest_hint(&nearest));
 	else
 		conf_error(p, "expected a %s: %s", what, words_listed(words, n));

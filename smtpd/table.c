@@ -350,7 +350,8 @@ table_check(const struct table *t, enum table_service service, struct slice *bad
 		return NULL;
 	for (i = 0; i < t->content->n; i++) {
 		*bad = table_item(&t->content->entries[i]);
-		if (service == TABLE_NETADDR && !table_net_valid(*bad))
+		if (service == TABLE_NETADDR && !table_net_valid(*bad) &&
+		    !slice_eqi(*bad, SLICE("local")))
 			return "not an address or network (10.0.0.1, 10.0.0.0/8, ::1, fd00::/8)";
 		if (service != TABLE_REGEX)
 			continue;
