@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The spool's interface: append, mark, flush, read, and the background work
+ * between flushes.  Queue process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/spool_int.h"
+
+#define SEGMENT_SIZE	(8 * 1024 * 1024)
+#define SEGMENTS	6
+#define SEGMENTS_MAX	4096
+#define SEGMENTS_FIRST	4	/* ready before the first message */
+
+void
+spool_note(struct spool *sp, const char *fmt, ...)
+{
+	char	 line[512];
+	va_list	 ap;
+
+	if (sp->opt.note == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	sp->opt.note(sp->opt.arg, line);
+}
+
+int
+spool_sync(struct spool *sp, int fd)
+{
+	return sp->opt.fdatasync != NULL ? sp->opt.fdatasync(sp->opt.arg, fd) :
+	    fdatasync(fd);
+}
+
+int
+spool_grow(void *array, size_t n, size_t *size, size_t each)
+{
+	size_t	 want = *size == 0 ? 64 : 2 * *size;
+	void	*p;
+
+	if (n < *size)
+		return 0;
+	memcpy(&p, array, sizeof(p));
+	if ((p = realloc(p, want * each)) == NULL)
+		return -1;
+	memcpy(array, &p, sizeof(p));
+	*size = want;
+	return 0;
+}
+
+char *
+spool_scratch(struct spool *sp, size_t n)
+{
+	char	*p;
+
+	if (n > sp->scratch_size) {
+		if ((p = realloc(sp->scratch, n)) == NULL)
+			return NULL;
+		sp->scratch = p;
+		sp->scratch_size = n;
+	}
+	return sp->scratch;
+}
+
+/* -- open and close -- */
+
+/* As many segments as there should be, and enough of them ready to begin. */
+static int
+prepare(struct spool *sp)
+{
+	struct segment	*seg;
+
+	while (sp->nsegs < sp->opt.segments || segment_count(sp, SEG_FREE) +
+	    segment_count(sp, SEG_RAW) < SEGMENTS_FIRST)
+		if (segment_new(sp, sp->slots) == NULL)
+			return -1;
+	TAILQ_FOREACH(seg, &sp->segs, entry) {
+		if (segment_count(sp, SEG_FREE) >= SEGMENTS_FIRST)
+			break;
+		while (seg->state == SEG_RAW)
+			if (segment_work(sp, seg) == -1)
+				return -1;
+	}
+	return 0;
+}
+
+static void
+defaults(struct spool_options *o)
+{
+	if (o->segment_size == 0)
+		o->segment_size = SEGMENT_SIZE;
+	if (o->segments == 0)
+		o->segments = SEGMENTS;
+	if (o->segments_max == 0)
+		o->segments_max = SEGMENTS_MAX;
+}
+
+struct spool *
+spool_open(int dirfd, const struct spool_options *opt)
+{
+	struct spool	*sp;
+	int		 saved;
+
+	if ((sp = calloc(1, sizeof(*sp))) == NULL)
+		return NULL;
+	sp->opt = *opt;
+	defaults(&sp->opt);
+	sp->dirfd = dirfd;
+	sp->bigfd = sp->corruptfd = -1;
+	TAILQ_INIT(&sp->segs);
+	STAILQ_INIT(&sp->batches);
+	if (sp->opt.segment_size % SPOOL_BLOCK != 0 || sp->opt.segments < 5) {
+		errno = EINVAL;
+		goto fail;
+	}
+	if (big_open_dirs(sp) == -1 || scan_all(sp) == -1 || prepare(sp) == -1)
+		goto fail;
+	sp->tail = segment_tail(sp);
+	big_clean(sp);
+	return sp;
+fail:
+	saved = errno;
+	spool_close(sp);
+	errno = saved;
+	return NULL;
+}
+
+static void
+free_messages(struct spool *sp)
+{
+	struct live_message	*m;
+	size_t		 pos = 0;
+
+	while ((m = u64map_next(&sp->index, &pos)) != NULL)
+		free(m);
+	u64map_free(&sp->index);
+}
+
+void
+spool_close(struct spool *sp)
+{
+	if (sp->new_messages || sp->new_marks)
+		spool_flush(sp);
+	batch_forget(sp);
+	segment_close_all(sp);
+	free_messages(sp);
+	u64map_free(&sp->bigs);
+	if (sp->bigfd != -1)
+		close(sp->bigfd);
+	if (sp->corruptfd != -1)
+		close(sp->corruptfd);
+	close(sp->dirfd);
+	free(sp->added);
+	free(sp->moves);
+	free(sp->fates);
+	free(sp->voids);
+	free(sp->unlinks);
+	free(sp->scratch);
+	free(sp);
+}
+
+/* -- messages -- */
+
+static bool
+full(const struct spool *sp)
+{
+	return segment_count(sp, SEG_FREE) < SPOOL_RESERVE;
+}
+
+int
+spool_append(struct spool *sp, const struct spool_append *a, uint64_t *recno)
+{
+	struct spool_rechead	 h = { .type = SPOOL_MESSAGE, .nrcpt = a->nrcpt,
+	    .recno = sp->recno + 1, .envelope = a->envelope.n, .size = a->size,
+	    .big = a->big };
+	struct slice		 parts[2] = { a->envelope, a->content };
+	struct segment		*seg;
+	uint64_t		 offset;
+
+	if (a->nrcpt == 0 || a->nrcpt > SPOOL_NRCPT ||
+	    a->content.n != (a->big != 0 ? 0 : a->size)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (full(sp)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	if (spool_grow(&sp->added, sp->nadded, &sp->added_size,
+	    sizeof(*sp->added)) == -1 ||
+	    batch_record(sp, &h, parts, 2, &seg, &offset) == -1)
+		return -1;
+	if (index_add(sp, &h, seg, offset, NULL) == NULL) {
+		/* The batch holds its record already, and must not be written. */
+		sp->poisoned = true;
+		errno = ENOMEM;
+		return -1;
+	}
+	sp->recno++;
+	sp->added[sp->nadded++] = *recno = h.recno;
+	sp->new_messages = true;
+	return 0;
+}
+
+static void
+gone(struct spool *sp, struct live_message *m)
+{
+	if (m->big != 0 && spool_grow(&sp->unlinks, sp->nunlinks,
+	    &sp->unlinks_size, sizeof(*sp->unlinks)) == 0)
+		sp->unlinks[sp->nunlinks++] = m->big;
+	index_remove(sp, m);
+}
+
+int
+spool_mark(struct spool *sp, uint64_t recno, uint32_t i,
+    const struct spool_rcpt *state)
+{
+	struct live_message	*m = index_find(sp, recno);
+	struct fate	 f = { recno, i, *state };
+	bool		 was;
+
+	if (m == NULL || i >= m->nrcpt) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (spool_grow(&sp->fates, sp->nfates, &sp->fates_size,
+	    sizeof(*sp->fates)) == -1)
+		return -1;
+	was = m->rcpt[i].state == SPOOL_WAITING;
+	m->rcpt[i] = *state;
+	sp->fates[sp->nfates++] = f;
+	sp->new_marks = true;
+	m->waiting -= was && state->state != SPOOL_WAITING;
+	m->waiting += !was && state->state == SPOOL_WAITING;
+	if (m->waiting == 0)
+		gone(sp, m);
+	return 0;
+}
+
+int
+spool_dirty(const struct spool *sp)
+{
+	return sp->new_messages ? 1 : sp->new_marks ? 2 : 0;
+}
+
+/* -- flush -- */
+
+static void
+flushed(struct spool *sp)
+{
+	struct live_message	*m;
+	size_t		 i;
+
+	for (i = 0; i < sp->nmoves; i++)
+		if ((m = index_find(sp, sp->moves[i].recno)) != NULL)
+			index_move(sp, m, sp->moves[i].seg, sp->moves[i].offset,
+			    sp->moves[i].length);
+	sp->nmoves = sp->nadded = sp->nfates = sp->nvoids = 0;
+	sp->new_messages = sp->new_marks = false;
+	big_unlink_flushed(sp);
+	sp->flushed_tail = sp->tail;
+	segment_release(sp);
+	sp->tail = segment_tail(sp);
+}
+
+static void
+not_flushed(struct spool *sp)
+{
+	struct live_message	*m;
+	size_t		 i;
+
+	for (i = 0; i < sp->nadded; i++)
+		if ((m = index_find(sp, sp->added[i])) != NULL)
+			index_remove(sp, m);
+	sp->nmoves = sp->nadded = 0;
+	sp->new_messages = false;
+	spool_note(sp, "flush failed: %s; the segment takes no more records",
+	    strerror(errno));
+}
+
+int
+spool_flush(struct spool *sp)
+{
+	size_t	 i;
+	int	 saved, error = sp->poisoned ? ENOMEM : 0;
+
+	/* Fates stand behind the messages: one of this batch may be among them. */
+	for (i = 0; i < sp->nfates && error == 0; i++)
+		if (batch_fate(sp, &sp->fates[i]) == -1)
+			error = errno;
+	if (error == 0 && batch_write(sp) == -1)
+		error = errno;
+	if (error == 0) {
+		batch_forget(sp);
+		flushed(sp);
+		return 0;
+	}
+	batch_void(sp);
+	batch_forget(sp);
+	sp->poisoned = false;
+	saved = errno = error;
+	not_flushed(sp);
+	errno = saved;
+	return -1;
+}
+
+/* -- reading -- */
+
+ssize_t
+spool_read(struct spool *sp, uint64_t recno, size_t offset, void *buf, size_t n)
+{
+	struct live_message	*m = index_find(sp, recno);
+	char		*data;
+	size_t		 skip;
+
+	if (m == NULL) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (m->big != 0)
+		return big_read(sp, m->big, offset, buf, n);
+	if (scan_read_record(sp, m, &data) == -1)
+		return -1;
+	if (offset >= m->size)
+		return 0;
+	skip = m->length - m->size;
+	if (n > m->size - offset)
+		n = m->size - offset;
+	memcpy(buf, data + skip + offset, n);
+	return n;
+}
+
+ssize_t
+spool_envelope(struct spool *sp, uint64_t recno, char **buf)
+{
+	struct live_message	*m = index_find(sp, recno);
+	char		*data;
+	size_t		 skip;
+
+	if (m == NULL) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (scan_read_record(sp, m, &data) == -1 ||
+	    (*buf = malloc(m->envelope + 1)) == NULL)
+		return -1;
+	skip = m->states ? m->nrcpt * sizeof(struct spool_disk_rcpt) : 0;
+	memcpy(*buf, data + skip, m->envelope);
+	(*buf)[m->envelope] = '\0';
+	return m->envelope;
+}
+
+int
+spool_info(struct spool *sp, uint64_t recno, struct spool_message *out)
+{
+	struct live_message	*m = index_find(sp, recno);
+
+	if (m == NULL) {
+		errno = ENOENT;
+		return -1;
+	}
+	*out = (struct spool_message){ .recno = recno, .envelope = SLICE_NONE,
+	    .size = m->size, .nrcpt = m->nrcpt, .rcpt = m->rcpt };
+	return 0;
+}
+
+/* -- background work -- */
+
+/* Is more than half of the ring live, so that copying would not help? */
+static bool
+crowded(const struct spool *sp)
+{
+	const struct segment	*seg;
+	size_t			 live = 0;
+
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		live += seg->live;
+	return live > sp->opt.segment_size / 2 * sp->nsegs;
+}
+
+int
+spool_work(struct spool *sp)
+{
+	struct segment	*seg;
+	bool		 bad = false;
+
+	TAILQ_FOREACH(seg, &sp->segs, entry) {
+		if (seg->state == SEG_RAW)
+			return segment_work(sp, seg) != -1;
+		bad |= seg->state == SEG_BAD;
+	}
+	if (!bad && segment_count(sp, SEG_FREE) > SPOOL_RESERVE)
+		return 0;
+	if (segment_tail(sp) > sp->flushed_tail) {
+		/* The tail moved and nothing was flushed since to say so. */
+		sp->tail = segment_tail(sp);
+		sp->new_marks = true;
+		return 1;
+	}
+	if (crowded(sp) && sp->nsegs < sp->opt.segments_max) {
+		spool_note(sp, "the spool grows to %u segments", sp->nsegs + 1);
+		return segment_new(sp, sp->slots) != NULL;
+	}
+	return copy_oldest(sp);
+}
+
+void
+spool_stat(const struct spool *sp, struct spool_stat *out)
+{
+	*out = sp->stat;
+	out->segments = sp->nsegs;
+	out->segments_free = segment_count(sp, SEG_FREE);
+	out->full = full(sp);
+}

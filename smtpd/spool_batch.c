@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Batches: records collected in memory, each batch one pwrite and one
+ * fdatasync.  Spool of the queue process.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/spool_int.h"
+
+#define HASH_SIZE	sizeof(uint64_t)
+
+size_t
+spool_record_size(size_t length)
+{
+	return sizeof(struct spool_rechead) + length + HASH_SIZE;
+}
+
+static size_t
+padded(size_t n)
+{
+	return (n + SPOOL_BLOCK - 1) & ~(size_t)(SPOOL_BLOCK - 1);
+}
+
+static int
+reserve(struct batch *b, size_t n)
+{
+	size_t	 size = b->size == 0 ? 64 * 1024 : b->size;
+	char	*p;
+
+	while (size < padded(b->n + n))
+		size *= 2;
+	if (size == b->size)
+		return 0;
+	if ((p = realloc(b->buf, size)) == NULL)
+		return -1;
+	b->buf = p;
+	b->size = size;
+	return 0;
+}
+
+static void
+batch_free(struct batch *b)
+{
+	free(b->buf);
+	free(b);
+}
+
+static bool
+fits(const struct spool *sp, const struct segment *seg, size_t n)
+{
+	return seg->used + padded(n) <= sp->opt.segment_size;
+}
+
+/* A batch at the end of the current segment, or at the start of the next. */
+static struct batch *
+batch_begin(struct spool *sp, size_t need)
+{
+	struct batch	*b;
+	struct segment	*seg = sp->current;
+
+	need += sizeof(struct spool_bathead);
+	if (seg == NULL || seg->state != SEG_LIVE || !fits(sp, seg, need)) {
+		if ((seg = segment_take(sp)) == NULL)
+			return NULL;
+		sp->current = seg;
+	}
+	if ((b = calloc(1, sizeof(*b))) == NULL)
+		return NULL;
+	b->seg = seg;
+	b->offset = seg->used;
+	b->number = ++sp->batch;
+	b->n = sizeof(struct spool_bathead);
+	if (reserve(b, need) == -1) {
+		batch_free(b);
+		return NULL;
+	}
+	STAILQ_INSERT_TAIL(&sp->batches, b, entry);
+	return b;
+}
+
+static int
+put_void(struct spool *sp, uint64_t number)
+{
+	struct spool_rechead	 h = { .type = SPOOL_VOID, .recno = number };
+	struct segment		*seg;
+	uint64_t		 offset;
+
+	return batch_record(sp, &h, NULL, 0, &seg, &offset);
+}
+
+/* The batch that takes a record of n bytes. */
+static struct batch *
+batch_for(struct spool *sp, size_t n)
+{
+	struct batch	*b = STAILQ_LAST(&sp->batches, batch, entry);
+	size_t		 i;
+
+	if (b != NULL && b->seg == sp->current && fits(sp, b->seg, b->n + n))
+		return b;
+	if (b != NULL)
+		b->seg->used = b->offset + padded(b->n);
+	if (b == NULL && sp->nvoids > 0) {
+		/* What failed is voided before anything else is said. */
+		if (batch_begin(sp, n + sp->nvoids * spool_record_size(0)) == NULL)
+			return NULL;
+		for (i = 0; i < sp->nvoids; i++)
+			if (put_void(sp, sp->voids[i]) == -1)
+				return NULL;
+		return STAILQ_LAST(&sp->batches, batch, entry);
+	}
+	return batch_begin(sp, n);
+}
+
+/*
+ * Appends a record whose data is the parts; *seg and *offset tell where it
+ * will stand.  -1 with ENOSPC, ENOMEM, or EINVAL if no segment could hold it.
+ */
+int
+batch_record(struct spool *sp, struct spool_rechead *h,
+    const struct slice *parts, size_t nparts, struct segment **seg,
+    uint64_t *offset)
+{
+	struct batch	*b;
+	size_t		 i, need;
+	uint64_t	 hash;
+	char		*at;
+
+	h->length = 0;
+	for (i = 0; i < nparts; i++)
+		h->length += parts[i].n;
+	need = spool_record_size(h->length);
+	if (need > sp->opt.segment_size / 2) {
+		errno = EINVAL;
+		return -1;
+	}
+	if ((b = batch_for(sp, need)) == NULL || reserve(b, need) == -1)
+		return -1;
+	*seg = b->seg;
+	*offset = b->offset + b->n;
+	h->hash = spool_hash(&b->seg->key, b->seg->life, *offset, h,
+	    offsetof(struct spool_rechead, hash), NULL, 0);
+	at = b->buf + b->n;
+	memcpy(at, h, sizeof(*h));
+	at += sizeof(*h);
+	for (i = 0; i < nparts; i++) {
+		if (parts[i].n > 0)
+			memcpy(at, parts[i].p, parts[i].n);
+		at += parts[i].n;
+	}
+	hash = spool_hash(&b->seg->key, b->seg->life, *offset, b->buf + b->n,
+	    sizeof(*h) + h->length, NULL, 0);
+	memcpy(at, &hash, sizeof(hash));
+	b->n += need;
+	b->nrecords++;
+	return 0;
+}
+
+int
+batch_fate(struct spool *sp, const struct fate *f)
+{
+	struct spool_rechead	 h = { .type = SPOOL_FATE, .recno = f->recno,
+	    .nrcpt = f->rcpt };
+	struct spool_disk_rcpt	 d = { f->state.state, f->state.attempts,
+	    f->state.next };
+	struct slice		 part = slice_make(&d, sizeof(d));
+	struct segment		*seg;
+	uint64_t		 offset;
+
+	return batch_record(sp, &h, &part, 1, &seg, &offset);
+}
+
+static int
+write_one(struct spool *sp, struct batch *b)
+{
+	struct spool_bathead	 h = { SPOOL_MAGIC, b->seg->life, b->number,
+	    sp->tail, b->n, b->nrecords, 0 };
+	size_t			 n = padded(b->n);
+	ssize_t			 w;
+
+	h.hash = spool_hash(&b->seg->key, h.life, b->offset, &h,
+	    offsetof(struct spool_bathead, hash), NULL, 0);
+	memcpy(b->buf, &h, sizeof(h));
+	memset(b->buf + b->n, 0, n - b->n);
+	b->seg->used = b->offset + n;
+	if (!b->seg->headed && segment_write_head(sp, b->seg) == -1)
+		return -1;
+	w = pwrite(b->seg->fd, b->buf, n, b->offset);
+	if (w != (ssize_t)n) {
+		if (w >= 0)
+			errno = ENOSPC;
+		return -1;
+	}
+	return spool_sync(sp, b->seg->fd);
+}
+
+void
+batch_void(struct spool *sp)
+{
+	struct batch	*b;
+
+	STAILQ_FOREACH(b, &sp->batches, entry)
+		if (spool_grow(&sp->voids, sp->nvoids, &sp->voids_size,
+		    sizeof(*sp->voids)) == 0)
+			sp->voids[sp->nvoids++] = b->number;
+}
+
+/* Writes all; on failure no segment of theirs takes more records. */
+int
+batch_write(struct spool *sp)
+{
+	struct batch	*b;
+	int		 saved;
+
+	STAILQ_FOREACH(b, &sp->batches, entry) {
+		sp->stat.flushes++;
+		if (write_one(sp, b) == 0)
+			continue;
+		saved = errno;
+		sp->stat.flush_errors++;
+		STAILQ_FOREACH(b, &sp->batches, entry)
+			b->seg->state = SEG_BAD;
+		sp->current = NULL;
+		errno = saved;
+		return -1;
+	}
+	return 0;
+}
+
+void
+batch_forget(struct spool *sp)
+{
+	struct batch	*b;
+
+	while ((b = STAILQ_FIRST(&sp->batches)) != NULL) {
+		STAILQ_REMOVE_HEAD(&sp->batches, entry);
+		batch_free(b);
+	}
+}

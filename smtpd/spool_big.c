@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Big files: content that is too large for the log, a file each, durable
+ * before a record names it.  Spool of the queue process.
+ */
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/spool_int.h"
+
+static int
+open_dir(int dirfd, const char *name)
+{
+	if (mkdirat(dirfd, name, 0700) == -1 && errno != EEXIST)
+		return -1;
+	return openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int
+big_open_dirs(struct spool *sp)
+{
+	if ((sp->bigfd = open_dir(sp->dirfd, "big")) == -1 ||
+	    (sp->corruptfd = open_dir(sp->dirfd, "corrupt")) == -1)
+		return -1;
+	return 0;
+}
+
+static void
+big_name(uint64_t id, char *buf, size_t size)
+{
+	snprintf(buf, size, "%016llx", (unsigned long long)id);
+}
+
+/* Descriptors are kept as pointers in the map; 0 would be none. */
+static int
+fd_of(struct spool *sp, uint64_t id)
+{
+	void	*v = u64map_get(&sp->bigs, id);
+
+	return v == NULL ? -1 : (int)(intptr_t)v - 1;
+}
+
+int
+spool_big_begin(struct spool *sp, uint64_t *big)
+{
+	char	 name[32];
+	int	 fd;
+
+	do {
+		arc4random_buf(big, sizeof(*big));
+		big_name(*big, name, sizeof(name));
+		fd = openat(sp->bigfd, name,
+		    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	} while (*big == 0 || (fd == -1 && errno == EEXIST));
+	if (fd == -1)
+		return -1;
+	if (u64map_put(&sp->bigs, *big, (void *)(intptr_t)(fd + 1)) == -1) {
+		close(fd);
+		unlinkat(sp->bigfd, name, 0);
+		return -1;
+	}
+	return 0;
+}
+
+int
+spool_big_write(struct spool *sp, uint64_t big, const void *p, size_t n)
+{
+	const char	*c = p;
+	ssize_t		 w;
+	int		 fd = fd_of(sp, big);
+
+	while (n > 0) {
+		if ((w = write(fd, c, n)) == -1) {
+			if (errno == EINTR)
+				continue;
+			return -1;
+		}
+		c += w;
+		n -= w;
+	}
+	return 0;
+}
+
+int
+spool_big_end(struct spool *sp, uint64_t big)
+{
+	int	 fd = fd_of(sp, big);
+
+	if (spool_sync(sp, fd) == -1 || fsync(sp->bigfd) == -1)
+		return -1;
+	u64map_del(&sp->bigs, big);
+	close(fd);
+	return 0;
+}
+
+void
+spool_big_drop(struct spool *sp, uint64_t big)
+{
+	char	 name[32];
+	int	 fd = fd_of(sp, big);
+
+	u64map_del(&sp->bigs, big);
+	if (fd != -1)
+		close(fd);
+	big_name(big, name, sizeof(name));
+	unlinkat(sp->bigfd, name, 0);
+}
+
+ssize_t
+big_read(struct spool *sp, uint64_t id, size_t offset, void *buf, size_t n)
+{
+	char	 name[32];
+	ssize_t	 r;
+	int	 fd, saved;
+
+	big_name(id, name, sizeof(name));
+	if ((fd = openat(sp->bigfd, name, O_RDONLY | O_CLOEXEC)) == -1)
+		return -1;
+	r = pread(fd, buf, n, offset);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return r;
+}
+
+void
+big_unlink_flushed(struct spool *sp)
+{
+	size_t	 i;
+
+	for (i = 0; i < sp->nunlinks; i++)
+		spool_big_drop(sp, sp->unlinks[i]);
+	sp->nunlinks = 0;
+}
+
+static bool
+named(const struct spool *sp, const char *name)
+{
+	const struct live_message	*m;
+	char			 want[32];
+	size_t			 pos = 0;
+
+	while ((m = u64map_next(&sp->index, &pos)) != NULL) {
+		if (m->big == 0)
+			continue;
+		big_name(m->big, want, sizeof(want));
+		if (strcmp(want, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* At start: files that no record names were never acknowledged, or are done. */
+void
+big_clean(struct spool *sp)
+{
+	struct dirent	*d;
+	DIR		*dir;
+	int		 fd = dup(sp->bigfd);
+
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
+		return;
+	rewinddir(dir);
+	while ((d = readdir(dir)) != NULL)
+		if (d->d_name[0] != '.' && !named(sp, d->d_name))
+			unlinkat(sp->bigfd, d->d_name, 0);
+	closedir(dir);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Copying forward: the survivors of the oldest segment, so that it can be
+ * used again.  Spool of the queue process.
+ */
+#include <stdlib.h>
+
+#include "smtpd/spool_int.h"
+
+static bool
+pending(const struct spool *sp, uint64_t recno)
+{
+	size_t	 i;
+
+	for (i = 0; i < sp->nmoves; i++)
+		if (sp->moves[i].recno == recno)
+			return true;
+	return false;
+}
+
+/* The record with its merged states in front; bytes of data, -1 on error. */
+static ssize_t
+copy_one(struct spool *sp, const struct live_message *m)
+{
+	struct spool_rechead	 h = { .type = SPOOL_MESSAGE, .nrcpt = m->nrcpt,
+	    .recno = m->recno, .envelope = m->envelope, .states = 1,
+	    .size = m->size, .big = m->big };
+	struct spool_disk_rcpt	*states;
+	struct slice		 parts[2];
+	struct move		 move = { .recno = m->recno };
+	char			*data;
+	size_t			 skip;
+	uint32_t		 i;
+	int			 r = -1;
+
+	if (scan_read_record(sp, m, &data) == -1 || spool_grow(&sp->moves,
+	    sp->nmoves, &sp->moves_size, sizeof(*sp->moves)) == -1 ||
+	    (states = calloc(m->nrcpt, sizeof(*states))) == NULL)
+		return -1;
+	for (i = 0; i < m->nrcpt; i++)
+		states[i] = (struct spool_disk_rcpt){ m->rcpt[i].state,
+		    m->rcpt[i].attempts, m->rcpt[i].next };
+	skip = m->states ? m->nrcpt * sizeof(*states) : 0;
+	parts[0] = slice_make(states, m->nrcpt * sizeof(*states));
+	parts[1] = slice_make(data + skip, m->length - skip);
+	if (batch_record(sp, &h, parts, 2, &move.seg, &move.offset) == 0) {
+		move.length = h.length;
+		sp->moves[sp->nmoves++] = move;
+		sp->new_marks = true;
+		r = 0;
+	}
+	free(states);
+	return r == -1 ? -1 : (ssize_t)h.length;
+}
+
+/* Of a record that cannot be read nothing is left to copy. */
+static void
+give_up(struct spool *sp, struct live_message *m)
+{
+	spool_note(sp, "record %llu in segment %u is damaged, its message is lost",
+	    (unsigned long long)m->recno, m->seg->slot);
+	sp->stat.damaged++;
+	index_remove(sp, m);
+}
+
+static struct segment *
+next_to_empty(const struct spool *sp)
+{
+	struct segment	*seg, *oldest = NULL;
+
+	TAILQ_FOREACH(seg, &sp->segs, entry) {
+		if (LIST_EMPTY(&seg->messages) || seg == sp->current)
+			continue;
+		if (seg->state == SEG_BAD)
+			return seg;
+		if (seg->state == SEG_LIVE && oldest == NULL)
+			oldest = seg;
+	}
+	return oldest;
+}
+
+int
+copy_oldest(struct spool *sp)
+{
+	struct segment	*seg = next_to_empty(sp);
+	struct live_message	*m, *next;
+	size_t		 copied = 0;
+	ssize_t		 n;
+
+	/* One that a batch of this turn writes to cannot be emptied yet. */
+	if (seg == NULL || sp->nmoves > 0)
+		return 0;
+	LIST_FOREACH_SAFE(m, &seg->messages, entry, next) {
+		if (pending(sp, m->recno))
+			continue;
+		if ((n = copy_one(sp, m)) == -1) {
+			give_up(sp, m);
+			continue;
+		}
+		copied += n;
+		if (copied >= SPOOL_PIECE)
+			break;
+	}
+	return copied > 0;
+}

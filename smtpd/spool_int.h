@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_SPOOL_INT_H
+#define SMTPD_SPOOL_INT_H
+
+/*
+ * Inside the spool: what its files share.  The layout on disk, numbers in host order:
+ *
+ *	segment		a block with struct spool_seghead, then batches
+ *	batch		at a multiple of SPOOL_BLOCK: struct spool_bathead, records, padding
+ *	record		struct spool_rechead, data, 64-bit hash of head and data
+ *
+ * Hashes are SipHash-2-4 under the segment's random key, which no message body can know,
+ * and cover the life and the place of what they guard.
+ */
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/u64map.h"
+#include "smtpd/spool.h"
+
+#define SPOOL_BLOCK	4096
+#define SPOOL_MAGIC	0x316c6f6f70736e70ULL	/* "pnspool1" */
+#define SPOOL_RESERVE	3	/* free segments below which no new mail is taken */
+#define SPOOL_PIECE	(1024 * 1024)	/* background work at once */
+
+struct spool_key {
+	uint64_t	 k0, k1;
+};
+
+struct spool_seghead {
+	uint64_t	 magic, size, life;
+	struct spool_key key;
+	uint64_t	 hash;
+};
+
+struct spool_bathead {
+	uint64_t	 magic, life, number;
+	uint64_t	 tail;		/* oldest life that counts */
+	uint64_t	 length;	/* of head and records, without padding */
+	uint64_t	 nrecords;
+	uint64_t	 hash;
+};
+
+enum spool_type { SPOOL_MESSAGE = 1, SPOOL_FATE, SPOOL_VOID };
+
+struct spool_rechead {
+	uint32_t	 type;
+	uint32_t	 nrcpt;		/* MESSAGE; FATE: which recipient */
+	uint64_t	 recno;		/* MESSAGE, FATE; VOID: number of a batch */
+	uint64_t	 length;	/* of data */
+	uint32_t	 envelope;	/* bytes of envelope in data */
+	uint32_t	 states;	/* MESSAGE: 1 if data begins with the states */
+	uint64_t	 size;		/* bytes of content */
+	uint64_t	 big;		/* content is big/ID */
+	uint64_t	 hash;		/* of this head and where it stands */
+};
+
+struct spool_disk_rcpt {		/* a state on disk */
+	uint32_t	 state, attempts;
+	int64_t		 next;
+};
+
+enum seg_state {
+	SEG_RAW,		/* being written full of zeros */
+	SEG_FREE,
+	SEG_LIVE,		/* holds records; the newest is written to */
+	SEG_BAD			/* a flush failed: no more records, survivors move */
+};
+
+struct live_message {
+	LIST_ENTRY(live_message) entry;	/* of its segment */
+	struct segment	*seg;
+	uint64_t	 recno, big;
+	uint64_t	 offset;	/* of its record in the segment */
+	size_t		 length;	/* of the record's data */
+	size_t		 size;
+	uint32_t	 envelope, states;	/* bytes of envelope; 1 if states stand in front */
+	uint32_t	 nrcpt, waiting;
+	struct spool_rcpt rcpt[];
+};
+
+struct segment {
+	TAILQ_ENTRY(segment) entry;
+	enum seg_state	 state;
+	unsigned	 slot;		/* names its file */
+	int		 fd;
+	uint64_t	 life;
+	struct spool_key key;
+	size_t		 used;		/* bytes given out */
+	size_t		 zeroed;	/* SEG_RAW: bytes written so far */
+	size_t		 live;		/* bytes of records of live messages */
+	bool		 headed;	/* its head was written in this life */
+	LIST_HEAD(, live_message) messages;
+};
+TAILQ_HEAD(segments, segment);
+
+/* A batch that is being collected; several if one did not fit its segment. */
+struct batch {
+	STAILQ_ENTRY(batch) entry;
+	struct segment	*seg;
+	size_t		 offset;
+	uint64_t	 number;
+	uint64_t	 nrecords;
+	char		*buf;		/* head first */
+	size_t		 n, size;
+};
+
+struct move {			/* a copy that counts once it is flushed */
+	uint64_t	 recno;
+	struct segment	*seg;
+	uint64_t	 offset;
+	size_t		 length;
+};
+
+struct fate {			/* set since the last flush that succeeded */
+	uint64_t	 recno;
+	uint32_t	 rcpt;
+	struct spool_rcpt state;
+};
+
+struct spool {
+	struct spool_options opt;
+	int		 dirfd, bigfd, corruptfd;
+	struct segments	 segs;		/* by life, oldest first; then those without */
+	unsigned	 nsegs, slots;
+	struct segment	*current;
+	struct u64map	 index;		/* recno to message */
+	uint64_t	 life, batch, recno;	/* the last ones used */
+	uint64_t	 tail;		/* to be named by the next batch */
+	uint64_t	 flushed_tail;	/* named by a batch that is durable */
+	STAILQ_HEAD(, batch) batches;
+	bool		 new_messages, new_marks;
+	bool		 poisoned;	/* what is collected must not be written */
+	uint64_t	*added;		/* recnos of the unflushed messages */
+	size_t		 nadded, added_size;
+	struct move	*moves;
+	size_t		 nmoves, moves_size;
+	struct fate	*fates;
+	size_t		 nfates, fates_size;
+	uint64_t	*voids;		/* batches to be voided by the next flush */
+	size_t		 nvoids, voids_size;
+	uint64_t	*unlinks;	/* big files whose message's fate is flushed next */
+	size_t		 nunlinks, unlinks_size;
+	struct u64map	 bigs;		/* open big files: id to descriptor + 1 */
+	char		*scratch;
+	size_t		 scratch_size;
+	struct spool_stat stat;
+};
+
+/* spool_hash.c */
+uint64_t	 spool_hash(const struct spool_key *, uint64_t life, uint64_t place,
+		    const void *, size_t, const void *, size_t);
+
+/* spool.c */
+void		 spool_note(struct spool *, const char *fmt, ...)
+		    __attribute__((format(printf, 2, 3)));
+int		 spool_sync(struct spool *, int fd);
+/* Grows *array to hold one more of `each` bytes; -1 with ENOMEM. */
+int		 spool_grow(void *array, size_t n, size_t *size, size_t each);
+char		*spool_scratch(struct spool *, size_t);
+
+/* spool_segment.c */
+struct segment	*segment_new(struct spool *, unsigned slot);
+int		 segment_work(struct spool *, struct segment *);	/* 1: not done yet */
+struct segment	*segment_take(struct spool *);		/* a free one begins a life */
+unsigned	 segment_count(const struct spool *, enum seg_state);
+void		 segment_release(struct spool *);	/* those behind the flushed tail are free */
+uint64_t	 segment_tail(const struct spool *);
+void		 segment_close_all(struct spool *);
+int		 segment_write_head(struct spool *, struct segment *);
+void		 segment_order(struct spool *, struct segment *);
+
+/* spool_batch.c */
+int		 batch_record(struct spool *, struct spool_rechead *,
+		    const struct slice *parts, size_t nparts, struct segment **, uint64_t *offset);
+int		 batch_fate(struct spool *, const struct fate *);
+int		 batch_write(struct spool *);
+/* What is collected is not to be believed, should it reach the disk. */
+void		 batch_void(struct spool *);
+void		 batch_forget(struct spool *);
+size_t		 spool_record_size(size_t length);
+
+/* spool_index.c */
+struct live_message	*index_add(struct spool *, const struct spool_rechead *, struct segment *, uint64_t offset,
+		    const struct spool_disk_rcpt *states);
+void		 index_remove(struct spool *, struct live_message *);
+void		 index_move(struct spool *, struct live_message *, struct segment *, uint64_t offset, size_t length);
+struct live_message	*index_find(const struct spool *, uint64_t recno);
+
+/* spool_scan.c */
+int		 scan_all(struct spool *);
+int		 scan_read_record(struct spool *, const struct live_message *, char **data);
+
+/* spool_copy.c */
+int		 copy_oldest(struct spool *);	/* 1: did something */
+
+/* spool_big.c */
+int		 big_open_dirs(struct spool *);
+void		 big_unlink_flushed(struct spool *);
+void		 big_clean(struct spool *);
+ssize_t		 big_read(struct spool *, uint64_t id, size_t offset, void *, size_t);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Recovery: segments are read, batches put in order, records applied; what is
+ * torn is dropped, what is damaged is kept aside.  Spool of the queue process.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/spool_int.h"
+
+#define CORRUPT_MAX	64	/* files kept in corrupt/ */
+
+struct found {			/* a batch whose head is in order */
+	struct segment	*seg;
+	uint64_t	 number, tail;
+	size_t		 offset, length;
+};
+
+struct scan {
+	struct spool	*sp;
+	struct found	*batch;
+	size_t		 n, size;
+	uint64_t	*voids;
+	size_t		 nvoids, voids_size;
+	uint64_t	 tail;
+	char		*data;		/* of the segment that is loaded */
+	struct segment	*loaded;
+};
+
+/* What was torn before the disk had it must not be believed from memory. */
+static int
+load(struct scan *sc, struct segment *seg)
+{
+	size_t	 got = 0;
+	ssize_t	 n;
+
+	if (sc->loaded == seg)
+		return 0;
+	sc->loaded = NULL;
+	while (got < sc->sp->opt.segment_size) {
+		n = pread(seg->fd, sc->data + got,
+		    sc->sp->opt.segment_size - got, got);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		got += n;
+	}
+	sc->loaded = seg;
+	return 0;
+}
+
+/* -- what is in order -- */
+
+static bool
+read_seghead(struct spool *sp, struct segment *seg)
+{
+	struct spool_seghead	 h;
+
+	if (pread(seg->fd, &h, sizeof(h), 0) != sizeof(h) ||
+	    h.magic != SPOOL_MAGIC || h.size != sp->opt.segment_size ||
+	    h.hash != spool_hash(&h.key, h.life, 0, &h,
+	    offsetof(struct spool_seghead, hash), NULL, 0))
+		return false;
+	seg->life = h.life;
+	seg->key = h.key;
+	return true;
+}
+
+static bool
+read_bathead(const struct scan *sc, const struct segment *seg, size_t offset,
+    struct spool_bathead *h)
+{
+	memcpy(h, sc->data + offset, sizeof(*h));
+	return h->magic == SPOOL_MAGIC && h->life == seg->life &&
+	    h->length >= sizeof(*h) &&
+	    h->length <= sc->sp->opt.segment_size - offset &&
+	    h->hash == spool_hash(&seg->key, h->life, offset, h,
+	    offsetof(struct spool_bathead, hash), NULL, 0);
+}
+
+/* The head of a record at offset, of a batch that ends at end. */
+static bool
+read_rechead(const struct scan *sc, const struct segment *seg, size_t offset,
+    size_t end, struct spool_rechead *h)
+{
+	size_t	 fixed = 0;
+
+	if (end - offset < spool_record_size(0))
+		return false;
+	memcpy(h, sc->data + offset, sizeof(*h));
+	if (h->hash != spool_hash(&seg->key, seg->life, offset, h,
+	    offsetof(struct spool_rechead, hash), NULL, 0) ||
+	    h->length > end - offset - spool_record_size(0))
+		return false;
+	if (h->type != SPOOL_MESSAGE)
+		return h->type == SPOOL_VOID || (h->type == SPOOL_FATE &&
+		    h->length == sizeof(struct spool_disk_rcpt));
+	if (h->nrcpt == 0 || h->nrcpt > SPOOL_NRCPT)
+		return false;
+	fixed = h->envelope;
+	if (h->states)
+		fixed += h->nrcpt * sizeof(struct spool_disk_rcpt);
+	return h->length == fixed + (h->big != 0 ? 0 : h->size);
+}
+
+static bool
+data_in_order(const struct segment *seg, const char *record,
+    size_t offset, const struct spool_rechead *h)
+{
+	uint64_t	 hash;
+
+	memcpy(&hash, record + sizeof(*h) + h->length, sizeof(hash));
+	return hash == spool_hash(&seg->key, seg->life, offset, record,
+	    sizeof(*h) + h->length, NULL, 0);
+}
+
+/* -- what is not -- */
+
+static void
+keep_corrupt(struct scan *sc, const struct segment *seg, size_t offset,
+    size_t n, const char *what)
+{
+	struct spool	*sp = sc->sp;
+	char		 name[64];
+	int		 fd;
+
+	sp->stat.damaged++;
+	snprintf(name, sizeof(name), "%016llx.%08zx",
+	    (unsigned long long)seg->life, offset);
+	spool_note(sp, "segment %u, offset %zu: %s; %zu bytes are kept in corrupt/%s",
+	    seg->slot, offset, what, n, name);
+	if (sp->stat.damaged > CORRUPT_MAX)
+		return;
+	fd = openat(sp->corruptfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0600);
+	if (fd == -1)
+		return;		/* it is there since an earlier start */
+	if (write(fd, sc->data + offset, n) == -1)
+		spool_note(sp, "write corrupt/%s: %s", name, strerror(errno));
+	close(fd);
+}
+
+/* -- the first pass: batches, voids, the tail -- */
+
+static size_t
+next_batch(const struct scan *sc, const struct segment *seg, size_t offset,
+    struct spool_bathead *h)
+{
+	for (; offset + SPOOL_BLOCK <= sc->sp->opt.segment_size;
+	    offset += SPOOL_BLOCK)
+		if (read_bathead(sc, seg, offset, h))
+			return offset;
+	return 0;
+}
+
+static int
+collect_voids(struct scan *sc, const struct found *f)
+{
+	struct spool_rechead	 h;
+	size_t			 at = f->offset + sizeof(struct spool_bathead);
+	size_t			 end = f->offset + f->length;
+
+	for (; at < end && read_rechead(sc, f->seg, at, end, &h);
+	    at += spool_record_size(h.length)) {
+		if (h.type != SPOOL_VOID)
+			continue;
+		if (spool_grow(&sc->voids, sc->nvoids, &sc->voids_size,
+		    sizeof(*sc->voids)) == -1)
+			return -1;
+		sc->voids[sc->nvoids++] = h.recno;
+	}
+	return 0;
+}
+
+static int
+find_batches(struct scan *sc, struct segment *seg)
+{
+	struct spool_bathead	 h;
+	struct found		*f;
+	size_t			 offset = SPOOL_BLOCK, at;
+
+	if (load(sc, seg) == -1)
+		return -1;
+	while (offset < sc->sp->opt.segment_size) {
+		/* Nothing valid behind: the end of this life, or a torn tail. */
+		if ((at = next_batch(sc, seg, offset, &h)) == 0)
+			break;
+		if (at != offset)
+			keep_corrupt(sc, seg, offset, at - offset,
+			    "no batch where one was");
+		if (spool_grow(&sc->batch, sc->n, &sc->size,
+		    sizeof(*sc->batch)) == -1)
+			return -1;
+		f = &sc->batch[sc->n++];
+		*f = (struct found){ seg, h.number, h.tail, at, h.length };
+		if (h.tail > sc->tail)
+			sc->tail = h.tail;
+		if (collect_voids(sc, f) == -1)
+			return -1;
+		offset = (at + h.length + SPOOL_BLOCK - 1) &
+		    ~(size_t)(SPOOL_BLOCK - 1);
+	}
+	return 0;
+}
+
+/* -- the second pass: records -- */
+
+static bool
+voided(const struct scan *sc, uint64_t number)
+{
+	size_t	 i;
+
+	for (i = 0; i < sc->nvoids; i++)
+		if (sc->voids[i] == number)
+			return true;
+	return false;
+}
+
+static int
+apply_message(struct spool *sp, const struct spool_rechead *h,
+    struct segment *seg, size_t offset, const char *data)
+{
+	struct spool_disk_rcpt	*states = NULL;
+	struct live_message		*m = index_find(sp, h->recno);
+	size_t			 n = h->nrcpt * sizeof(*states);
+
+	if (h->recno > sp->recno)
+		sp->recno = h->recno;
+	if (m != NULL)
+		index_remove(sp, m);	/* this is its copy, and newer */
+	if (h->states) {
+		if ((states = (void *)spool_scratch(sp, n)) == NULL)
+			return -1;
+		memcpy(states, data, n);
+	}
+	return index_add(sp, h, seg, offset, states) == NULL ? -1 : 0;
+}
+
+static void
+apply_fate(struct spool *sp, const struct spool_rechead *h, const char *data)
+{
+	struct spool_disk_rcpt	 d;
+	struct live_message		*m = index_find(sp, h->recno);
+	struct spool_rcpt	*r;
+
+	if (m == NULL || h->nrcpt >= m->nrcpt)
+		return;
+	memcpy(&d, data, sizeof(d));
+	r = &m->rcpt[h->nrcpt];
+	m->waiting -= r->state == SPOOL_WAITING;
+	*r = (struct spool_rcpt){ d.state, d.attempts, d.next };
+	m->waiting += r->state == SPOOL_WAITING;
+	if (m->waiting == 0)
+		index_remove(sp, m);
+}
+
+static int
+apply_batch(struct scan *sc, const struct found *f, bool verify)
+{
+	struct spool_rechead	 h;
+	size_t			 at = f->offset + sizeof(struct spool_bathead);
+	size_t			 end = f->offset + f->length;
+	const char		*data;
+
+	for (; at < end; at += spool_record_size(h.length)) {
+		if (!read_rechead(sc, f->seg, at, end, &h)) {
+			keep_corrupt(sc, f->seg, at, end - at,
+			    "damaged record head");
+			return 0;
+		}
+		data = sc->data + at + sizeof(h);
+		if (verify && !data_in_order(f->seg, sc->data + at, at, &h)) {
+			keep_corrupt(sc, f->seg, at,
+			    spool_record_size(h.length), "damaged record");
+			continue;
+		}
+		if (h.type == SPOOL_MESSAGE &&
+		    apply_message(sc->sp, &h, f->seg, at, data) == -1)
+			return -1;
+		if (h.type == SPOOL_FATE)
+			apply_fate(sc->sp, &h, data);
+	}
+	return 0;
+}
+
+static bool
+batch_whole(const struct scan *sc, const struct found *f)
+{
+	struct spool_rechead	 h;
+	size_t			 at = f->offset + sizeof(struct spool_bathead);
+	size_t			 end = f->offset + f->length;
+
+	for (; at < end; at += spool_record_size(h.length))
+		if (!read_rechead(sc, f->seg, at, end, &h) ||
+		    !data_in_order(f->seg, sc->data + at, at, &h))
+			return false;
+	return true;
+}
+
+/*
+ * The last batch of all may be torn: it was not acknowledged then.  The next
+ * one voids it, so that a later start does not take it for damage.
+ */
+static int
+drop_torn(struct scan *sc)
+{
+	struct spool	*sp = sc->sp;
+	struct found	*f;
+
+	if (sc->n == 0)
+		return 0;
+	f = &sc->batch[sc->n - 1];
+	if (load(sc, f->seg) == -1)
+		return -1;
+	if (batch_whole(sc, f))
+		return 0;
+	if (spool_grow(&sp->voids, sp->nvoids, &sp->voids_size,
+	    sizeof(*sp->voids)) == -1)
+		return -1;
+	sp->voids[sp->nvoids++] = f->number;
+	sc->n--;
+	return 0;
+}
+
+static int
+apply_all(struct scan *sc)
+{
+	struct spool	*sp = sc->sp;
+	struct found	*f;
+	uint64_t	 last = 0;
+
+	for (f = sc->batch; f < sc->batch + sc->n; f++) {
+		if (f->seg->life < sc->tail)
+			continue;
+		if (last != 0 && f->number > last + 1 && !voided(sc, last + 1)) {
+			spool_note(sp, "batches %llu to %llu are missing before segment %u",
+			    (unsigned long long)last + 1,
+			    (unsigned long long)f->number - 1, f->seg->slot);
+			sp->stat.damaged++;
+		}
+		last = f->number;
+		if (voided(sc, f->number))
+			continue;
+		/* Older content is verified when it is read. */
+		if (load(sc, f->seg) == -1 ||
+		    apply_batch(sc, f, f->seg->life + 1 >= sp->life) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* -- all of it -- */
+
+static int
+open_segments(struct spool *sp)
+{
+	struct segment	*seg, *next;
+	struct dirent	*d;
+	DIR		*dir;
+	unsigned	 slot;
+	int		 fd = dup(sp->dirfd);
+
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
+		return -1;
+	rewinddir(dir);
+	while ((d = readdir(dir)) != NULL)
+		if (sscanf(d->d_name, "segment.%u", &slot) == 1 &&
+		    segment_new(sp, slot) == NULL) {
+			closedir(dir);
+			return -1;
+		}
+	closedir(dir);
+	TAILQ_FOREACH_SAFE(seg, &sp->segs, entry, next) {
+		if (seg->state != SEG_FREE)
+			continue;
+		fdatasync(seg->fd);
+		posix_fadvise(seg->fd, 0, 0, POSIX_FADV_DONTNEED);
+		if (!read_seghead(sp, seg))
+			continue;
+		seg->state = SEG_LIVE;
+		seg->headed = true;
+		seg->used = sp->opt.segment_size;
+		if (seg->life > sp->life)
+			sp->life = seg->life;
+	}
+	return 0;
+}
+
+/* Bubbles each segment to its place; there are few. */
+static void
+sort_segments(struct spool *sp)
+{
+	struct segments	 all = TAILQ_HEAD_INITIALIZER(all);
+	struct segment	*seg;
+
+	TAILQ_CONCAT(&all, &sp->segs, entry);
+	while ((seg = TAILQ_FIRST(&all)) != NULL) {
+		TAILQ_REMOVE(&all, seg, entry);
+		TAILQ_INSERT_TAIL(&sp->segs, seg, entry);
+		if (seg->state == SEG_LIVE)
+			segment_order(sp, seg);
+	}
+}
+
+static void
+tell_recovered(struct spool *sp)
+{
+	struct spool_message	 out;
+	struct live_message		*m;
+	char			*data;
+	size_t			 pos = 0, skip;
+
+	while ((m = u64map_next(&sp->index, &pos)) != NULL) {
+		if (scan_read_record(sp, m, &data) == -1) {
+			spool_note(sp, "record %llu in segment %u: %s",
+			    (unsigned long long)m->recno, m->seg->slot,
+			    strerror(errno));
+			continue;
+		}
+		skip = m->states ? m->nrcpt * sizeof(struct spool_disk_rcpt) : 0;
+		out = (struct spool_message){ m->recno,
+		    slice_make(data + skip, m->envelope), m->size, m->nrcpt,
+		    m->rcpt };
+		if (sp->opt.recovered != NULL)
+			sp->opt.recovered(sp->opt.arg, &out);
+	}
+}
+
+int
+scan_all(struct spool *sp)
+{
+	struct scan	 sc = { .sp = sp };
+	struct segment	*seg;
+	size_t		 i;
+	int		 r = -1;
+
+	if (open_segments(sp) == -1)
+		return -1;
+	sort_segments(sp);
+	if ((sc.data = malloc(sp->opt.segment_size)) == NULL)
+		return -1;
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		if (seg->state == SEG_LIVE && find_batches(&sc, seg) == -1)
+			goto out;
+	for (i = 0; i < sc.n; i++)
+		if (sc.batch[i].number > sp->batch)
+			sp->batch = sc.batch[i].number;
+	if (drop_torn(&sc) == -1 || apply_all(&sc) == -1)
+		goto out;
+	sp->flushed_tail = sc.tail;
+	segment_release(sp);
+	tell_recovered(sp);
+	r = 0;
+out:
+	free(sc.data);
+	free(sc.batch);
+	free(sc.voids);
+	return r;
+}
+
+/* The data of a message's record, verified; valid until the next call.  EBADMSG: damaged. */
+int
+scan_read_record(struct spool *sp, const struct live_message *m, char **data)
+{
+	struct spool_rechead	 h;
+	size_t			 n = spool_record_size(m->length);
+	char			*buf = spool_scratch(sp, n);
+
+	if (buf == NULL)
+		return -1;
+	if (pread(m->seg->fd, buf, n, m->offset) != (ssize_t)n) {
+		errno = EIO;
+		return -1;
+	}
+	memcpy(&h, buf, sizeof(h));
+	if (h.length != m->length || h.recno != m->recno ||
+	    !data_in_order(m->seg, buf, m->offset, &h)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	*data = buf + sizeof(h);
+	return 0;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Segments: files written full of zeros once, ahead of need, then used and
+ * used again, oldest first.  Spool of the queue process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/spool_int.h"
+
+static void
+file_name(unsigned slot, char *buf, size_t size)
+{
+	snprintf(buf, size, "segment.%04u", slot);
+}
+
+struct segment *
+segment_new(struct spool *sp, unsigned slot)
+{
+	struct segment	*seg;
+	char		 name[32];
+	off_t		 size;
+
+	if ((seg = calloc(1, sizeof(*seg))) == NULL)
+		return NULL;
+	file_name(slot, name, sizeof(name));
+	seg->fd = openat(sp->dirfd, name,
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (seg->fd == -1 || (size = lseek(seg->fd, 0, SEEK_END)) == -1) {
+		if (seg->fd != -1)
+			close(seg->fd);
+		free(seg);
+		return NULL;
+	}
+	seg->slot = slot;
+	LIST_INIT(&seg->messages);
+	/* Not full: its writing was cut short, and begins anew. */
+	seg->state = (size_t)size == sp->opt.segment_size ? SEG_FREE : SEG_RAW;
+	TAILQ_INSERT_TAIL(&sp->segs, seg, entry);
+	sp->nsegs++;
+	if (slot >= sp->slots)
+		sp->slots = slot + 1;
+	return seg;
+}
+
+int
+segment_work(struct spool *sp, struct segment *seg)
+{
+	static const char	 zeros[65536];
+	size_t			 end = seg->zeroed + SPOOL_PIECE, n;
+
+	if (end > sp->opt.segment_size)
+		end = sp->opt.segment_size;
+	while (seg->zeroed < end) {
+		n = end - seg->zeroed < sizeof(zeros) ? end - seg->zeroed :
+		    sizeof(zeros);
+		if (pwrite(seg->fd, zeros, n, seg->zeroed) != (ssize_t)n)
+			return -1;
+		seg->zeroed += n;
+	}
+	if (seg->zeroed < sp->opt.segment_size)
+		return 1;
+	if (fsync(seg->fd) == -1 || fsync(sp->dirfd) == -1)
+		return -1;
+	seg->state = SEG_FREE;
+	return 0;
+}
+
+unsigned
+segment_count(const struct spool *sp, enum seg_state state)
+{
+	const struct segment	*seg;
+	unsigned		 n = 0;
+
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		n += seg->state == state;
+	return n;
+}
+
+/* Keeps the list by life, with those that have none at its end. */
+void
+segment_order(struct spool *sp, struct segment *seg)
+{
+	struct segment	*other;
+
+	TAILQ_REMOVE(&sp->segs, seg, entry);
+	TAILQ_FOREACH(other, &sp->segs, entry)
+		if (other->state == SEG_FREE || other->state == SEG_RAW ||
+		    other->life > seg->life) {
+			TAILQ_INSERT_BEFORE(other, seg, entry);
+			return;
+		}
+	TAILQ_INSERT_TAIL(&sp->segs, seg, entry);
+}
+
+struct segment *
+segment_take(struct spool *sp)
+{
+	struct segment	*seg;
+
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		if (seg->state == SEG_FREE)
+			break;
+	if (seg == NULL) {
+		errno = ENOSPC;
+		return NULL;
+	}
+	seg->state = SEG_LIVE;
+	seg->life = ++sp->life;
+	seg->used = SPOOL_BLOCK;
+	seg->live = 0;
+	seg->headed = false;
+	arc4random_buf(&seg->key, sizeof(seg->key));
+	segment_order(sp, seg);
+	return seg;
+}
+
+/* Written with the first batch of a life, and durable by the same flush. */
+int
+segment_write_head(struct spool *sp, struct segment *seg)
+{
+	char			 block[SPOOL_BLOCK] = { 0 };
+	struct spool_seghead	 h = { SPOOL_MAGIC, sp->opt.segment_size,
+	    seg->life, seg->key, 0 };
+
+	h.hash = spool_hash(&h.key, h.life, 0, &h, offsetof(struct spool_seghead,
+	    hash), NULL, 0);
+	memcpy(block, &h, sizeof(h));
+	if (pwrite(seg->fd, block, sizeof(block), 0) != sizeof(block))
+		return -1;
+	seg->headed = true;
+	return 0;
+}
+
+/* The oldest life that still holds a live message; else the current one. */
+uint64_t
+segment_tail(const struct spool *sp)
+{
+	const struct segment	*seg;
+
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		if ((seg->state == SEG_LIVE || seg->state == SEG_BAD) &&
+		    (!LIST_EMPTY(&seg->messages) || seg == sp->current))
+			return seg->life;
+	return sp->life;
+}
+
+void
+segment_release(struct spool *sp)
+{
+	struct segment	*seg, *next;
+
+	TAILQ_FOREACH_SAFE(seg, &sp->segs, entry, next) {
+		if (seg->state != SEG_LIVE && seg->state != SEG_BAD)
+			break;
+		if (seg->life >= sp->flushed_tail || seg == sp->current ||
+		    !LIST_EMPTY(&seg->messages))
+			break;
+		seg->state = SEG_FREE;
+		TAILQ_REMOVE(&sp->segs, seg, entry);
+		TAILQ_INSERT_TAIL(&sp->segs, seg, entry);
+	}
+}
+
+void
+segment_close_all(struct spool *sp)
+{
+	struct segment	*seg;
+
+	while ((seg = TAILQ_FIRST(&sp->segs)) != NULL) {
+		TAILQ_REMOVE(&sp->segs, seg, entry);
+		close(seg->fd);
+		free(seg);
+	}
+}
