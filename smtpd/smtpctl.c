@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * smtpctl: asks the running daemon over its control socket.
+ */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/control.h"
+
+static const struct {
+	const char	*words[2];
+	enum control_command command;
+	int		 id;		/* an argument follows */
+} commands[] = {
+	{ { "show", "queue" },		CONTROL_QUEUE,		0 },
+	{ { "show", "message" },	CONTROL_MESSAGE,	1 },
+	{ { "show", "stats" },		CONTROL_STATS,		0 },
+	{ { "dump", NULL },		CONTROL_DUMP,		0 },
+	{ { "stop", NULL },		CONTROL_STOP,		0 },
+};
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: smtpctl [-s socket] show queue\n"
+	    "       smtpctl [-s socket] show message id\n"
+	    "       smtpctl [-s socket] show stats\n"
+	    "       smtpctl [-s socket] dump\n"
+	    "       smtpctl [-s socket] stop\n");
+	exit(2);
+}
+
+static struct control_request
+parse(int argc, char *argv[])
+{
+	struct control_request	 r = { .magic = CONTROL_MAGIC,
+	    .version = CONTROL_VERSION };
+	char			*end;
+	size_t			 i;
+	int			 n;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		n = commands[i].words[1] != NULL ? 2 : 1;
+		if (argc != n + commands[i].id ||
+		    strcmp(argv[0], commands[i].words[0]) != 0 ||
+		    (n == 2 && strcmp(argv[1], commands[i].words[1]) != 0))
+			continue;
+		r.command = commands[i].command;
+		if (!commands[i].id)
+			return r;
+		errno = 0;
+		r.id = strtoull(argv[n], &end, 16);
+		if (*end != '\0' || errno != 0 || r.id == 0)
+			errx(2, "%s: not a message id (8 hexadecimal digits) or envelope id (16)",
+			    argv[n]);
+		return r;
+	}
+	usage();
+	return r;
+}
+
+static int
+control_connect(const char *path)
+{
+	struct sockaddr_un	 un = { .sun_family = AF_UNIX };
+	int			 fd;
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		errx(2, "%s: longer than a socket's path may be", path);
+	memcpy(un.sun_path, path, strlen(path) + 1);
+	if ((fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
+		err(2, "socket");
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
+		if (errno == ENOENT || errno == ECONNREFUSED)
+			errx(2, "connect to %s: %s: is smtpd running?  -s or SMTPD_CONTROL names another control socket",
+			    path, strerror(errno));
+		err(2, "connect to %s", path);
+	}
+	return fd;
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char		*path = getenv("SMTPD_CONTROL");
+	struct control_request	 r;
+	static char		 buf[65536];
+	ssize_t			 n;
+	int			 fd, ch, first = 1, status = 0;
+
+	if (path == NULL)
+		path = CONTROLSOCK;
+	while ((ch = getopt(argc, argv, "s:")) != -1)
+		switch (ch) {
+		case 's':
+			path = optarg;
+			break;
+		default:
+			usage();
+		}
+	argc -= optind;
+	argv += optind;
+	if (argc == 0)
+		usage();
+	r = parse(argc, argv);
+	fd = control_connect(path);
+	if (write(fd, &r, sizeof(r)) != (ssize_t)sizeof(r))
+		err(2, "%s: write", path);
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		if (first && n > 7 && memcmp(buf, "error: ", 7) == 0) {
+			fprintf(stderr, "smtpctl: %.*s", (int)n - 7, buf + 7);
+			status = 2;
+		} else if (fwrite(buf, 1, n, stdout) != (size_t)n)
+			err(2, "stdout");
+		first = 0;
+	}
+	/* Who is not allowed is hung up on before the request is read. */
+	if (n == -1 && errno == ECONNRESET)
+		errx(2, "%s: the daemon does not answer this user", path);
+	if (n == -1)
+		err(2, "%s: read", path);
+	if (fflush(stdout) == EOF)
+		err(2, "stdout");
+	return status;
+}
