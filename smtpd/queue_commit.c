@@ -24,7 +24,8 @@ struct open {
 	uint64_t	 big_size;
 	bool		 failed;	/* content could not be written: */
 	enum commit_result result;	/* that is why */
-	bool		 committing;
+	bool		 committing;	/* smtp waits for the answer */
+	bool		 incomplete;	/* and it waits for envelopes */
 	uint32_t	 want;		/* envelopes that the commit speaks of */
 	struct ipc	*smtp;		/* who waits for the answer */
 };
@@ -121,8 +122,7 @@ open_free(struct open *o, bool accepted)
 	free(o);
 }
 
-static void
-append_when_whole(struct open *o);
+static void	append_when_whole(struct open *);
 
 void
 commit_envelope(const struct ipc_envelope *m)
@@ -146,7 +146,7 @@ commit_envelope(const struct ipc_envelope *m)
 		return;
 	}
 	e->ttl = m->ttl;
-	if (o->committing)
+	if (o->incomplete)
 		append_when_whole(o);
 }
 
@@ -257,6 +257,7 @@ append_when_whole(struct open *o)
 	if (o->msg->n < o->want)
 		return;
 	TAILQ_REMOVE(&incomplete, o, entry);
+	o->incomplete = false;
 	append_now(o, content);
 }
 
@@ -300,9 +301,10 @@ commit_begin(const struct ipc_commit *c)
 	kept = message_keep_content(o->msg, c->content);
 	if (o->msg->n >= o->want)
 		append_now(o, c->content);
-	else if (queue_lookup != NULL && (kept || o->big != 0))
+	else if (queue_lookup != NULL && (kept || o->big != 0)) {
+		o->incomplete = true;
 		TAILQ_INSERT_TAIL(&incomplete, o, entry);
-	else
+	} else
 		refuse(o, COMMIT_TEMPFAIL);
 }
 
