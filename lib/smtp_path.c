@@ -75,23 +75,21 @@ smtp_literal_valid(struct slice s)
 	static const struct slice	 v6 = { "IPv6:", 5 };
 	char				 text[INET6_ADDRSTRLEN];
 	unsigned char			 addr[16];
+	int				 family = AF_INET;
 
 	if (s.n < 2 || s.p[0] != '[' || s.p[s.n - 1] != ']')
 		return false;
 	s = slice_make(s.p + 1, s.n - 2);
 	if (s.n > v6.n && strncasecmp(s.p, v6.p, v6.n) == 0) {
 		s = slice_make(s.p + v6.n, s.n - v6.n);
-		if (s.n >= sizeof(text))
-			return false;
-		memcpy(text, s.p, s.n);
-		text[s.n] = '\0';
-		return inet_pton(AF_INET6, text, addr) == 1;
+		family = AF_INET6;
 	}
-	if (s.n == 0 || s.n >= sizeof(text))
+	/* A NUL would end the address early for inet_pton(3). */
+	if (s.n >= sizeof(text) || memchr(s.p, '\0', s.n) != NULL)
 		return false;
 	memcpy(text, s.p, s.n);
 	text[s.n] = '\0';
-	return inet_pton(AF_INET, text, addr) == 1;
+	return inet_pton(family, text, addr) == 1;
 }
 
 bool
