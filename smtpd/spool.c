@@ -373,16 +373,19 @@ spool_info(struct spool *sp, uint64_t recno, struct spool_message *out)
 
 /* -- background work -- */
 
-/* Is more than half of the ring live, so that copying would not help? */
+/* Is more than half of what is in use live, so that copying would not help? */
 static bool
 crowded(const struct spool *sp)
 {
 	const struct segment	*seg;
-	size_t			 live = 0;
+	size_t			 live = 0, used = 0;
 
 	TAILQ_FOREACH(seg, &sp->segs, entry)
-		live += seg->live;
-	return live > sp->opt.segment_size / 2 * sp->nsegs;
+		if (seg->state == SEG_LIVE || seg->state == SEG_BAD) {
+			live += seg->live;
+			used += seg->used;
+		}
+	return live > used / 2;
 }
 
 int
@@ -396,7 +399,7 @@ spool_work(struct spool *sp)
 			return segment_work(sp, seg) != -1;
 		bad |= seg->state == SEG_BAD;
 	}
-	if (!bad && segment_count(sp, SEG_FREE) > SPOOL_RESERVE)
+	if (!bad && segment_count(sp, SEG_FREE) > SPOOL_RESERVE + 1)
 		return 0;
 	if (segment_tail(sp) > sp->flushed_tail) {
 		/* The tail moved and nothing was flushed since to say so. */
@@ -405,7 +408,6 @@ spool_work(struct spool *sp)
 		return 1;
 	}
 	if (crowded(sp) && sp->nsegs < sp->opt.segments_max) {
-		spool_note(sp, "the spool grows to %u segments", sp->nsegs + 1);
 		return segment_new(sp, sp->slots) != NULL;
 	}
 	return copy_oldest(sp);
