@@ -45,8 +45,8 @@ conf_push_file(struct conf_parser *p, const struct conf_source *source)
 
 	f->up = p->frame;
 	f->source = source;
-	f->p = source->text;
-	f->end = source->text + source->size;
+	f->p = source->text == NULL ? "" : source->text;
+	f->end = f->p + source->size;
 	f->line = f->column = 1;
 	p->frame = f;
 }

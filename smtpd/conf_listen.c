@@ -142,7 +142,7 @@ option_tls(struct conf_parser *p, const struct conf_word *w, void *arg)
 	conf_defer(p, check_key, l);
 	conf_next(p);
 	if (w->value != LISTEN_TLS && conf_is_word(p, "verify"))
-		return conf_error(p, "not supported yet: %s verify", w->name);
+		return conf_error(p, "not supported yet (%s verify)", w->name);
 	conf_back(p);
 	return 0;
 }

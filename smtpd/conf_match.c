@@ -109,7 +109,7 @@ match_table(struct conf_parser *p, const struct conf_word *w, void *arg)
 	if (!(regex = conf_is_word(p, "regex")))
 		conf_back(p);
 	if (conf_is_punct(p, "!"))
-		return conf_error(p, "the ! stands first now: !%s", w->name);
+		return conf_error(p, "the ! stands before the criterion now");
 	c = criterion_add(m->rule, w->value);
 	c->negate = m->negate;
 	c->regex = regex;
@@ -127,7 +127,7 @@ match_second(struct conf_parser *p, const struct conf_word *list, size_t n, cons
 
 	conf_next(p);
 	if (conf_is_punct(p, "!"))
-		return conf_error(p, "the ! stands before from or for now");
+		return conf_error(p, "the ! stands before the criterion now");
 	if ((w = conf_word_find(p, list, n, what)) == NULL)
 		return -1;
 	return w->parse(p, w, m);

@@ -46,7 +46,7 @@ pki_dhe(struct conf_parser *p, const struct conf_word *w, void *arg)
 	(void)arg;
 	conf_next(p);
 	if (conf_is_word(p, "auto") || conf_is_word(p, "legacy"))
-		return conf_error(p, "not supported yet: dhe %s; leave dhe out", p->token.text);
+		return conf_error(p, "not supported yet (ciphers with DHE): leave dhe out");
 	if (!conf_is_word(p, "none"))
 		return conf_error(p, "expected none");
 	return 0;

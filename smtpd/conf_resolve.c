@@ -12,6 +12,8 @@
 
 #include "smtpd/conf.h"
 
+static const char no_family[] = "no address of that family";
+
 static bool
 family_wanted(const struct listen *l, int family)
 {
@@ -75,7 +77,7 @@ resolve_name(const struct listen *l, int (*each)(void *, const struct sockaddr *
 	}
 	if (error != 0) {
 		*why = error == EAI_NONAME ? "no such interface, address or host name" :
-		    gai_strerror(error);
+		    error == EAI_ADDRFAMILY ? no_family : gai_strerror(error);
 		return -1;
 	}
 	for (i = all; i != NULL && n != -1; i = i->ai_next)
@@ -83,7 +85,7 @@ resolve_name(const struct listen *l, int (*each)(void *, const struct sockaddr *
 			n = address_each(l, i->ai_addr, each, arg) == -1 ? -1 : n + 1;
 	freeaddrinfo(all);
 	if (n == 0)
-		*why = "no address of that family";
+		*why = no_family;
 	return n;
 }
 

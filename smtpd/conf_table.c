@@ -21,6 +21,18 @@ conf_table_new(struct conf *conf, const char *name, const char *path)
 	return t;
 }
 
+/* The next token, on whatever line; the words that begin a directive need quotes there. */
+static void
+element_next(struct conf_parser *p, bool *directive)
+{
+	conf_next(p);
+	*directive = false;
+	while (p->token.kind == TOKEN_EOL && !p->muted) {
+		conf_next(p);
+		*directive = conf_word_known(p, conf_directives, conf_ndirectives);
+	}
+}
+
 static int
 element(struct conf_parser *p)
 {
@@ -36,12 +48,14 @@ elements(struct conf_parser *p, struct table *t)
 {
 	char	*key = NULL;
 	size_t	 n;
-	bool	 pair;
+	bool	 pair, directive;
 
 	for (n = 0;; n++) {
-		do
-			conf_next(p);
-		while (p->token.kind == TOKEN_EOL && !p->muted);
+		element_next(p, &directive);
+		if (directive) {
+			conf_error(p, "a } is missing before this line");
+			break;
+		}
 		if (n > 0 && conf_is_punct(p, "}"))
 			return 0;
 		if (n > 0 && conf_is_punct(p, ",")) {
@@ -81,7 +95,7 @@ table_source(struct conf_parser *p, const char *name)
 			break;
 		}
 	if (path == p->token.text && *path != '/' && strchr(path, ':') != NULL)
-		return conf_error(p, "not supported yet: table type %.*s; write file:/PATH",
+		return conf_error(p, "not supported yet (table type %.*s): only file:/PATH",
 		    (int)strcspn(path, ":"), path);
 	if (*path != '/')
 		return conf_error(p, "expected file:/PATH or { ... }");

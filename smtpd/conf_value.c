@@ -100,16 +100,20 @@ conf_word_find(struct conf_parser *p, const struct conf_word *words, size_t n, c
 		if (words[i].instead != NULL)
 			conf_error(p, "%s", words[i].instead);
 		else
-			conf_error(p, "not supported yet: %s %s", what, words[i].name);
+			conf_error(p, "not supported yet (%s)", what);
 		return NULL;
 	}
-	nearest_init(&nearest, slice_str(p->token.kind == TOKEN_WORD ? p->token.text : ""));
+	if (p->token.kind != TOKEN_WORD) {
+		conf_error(p, "expected one of: %s", words_listed(words, n));
+		return NULL;
+	}
+	nearest_init(&nearest, slice_str(p->token.text));
 	for (i = 0; i < n; i++)
 		nearest_try(&nearest, words[i].name);
 	if (nearest.best[0] != NULL)
 		conf_error(p, "no %s%s", what, conf_nearest_hint(&nearest));
 	else
-		conf_error(p, "expected a %s: %s", what, words_listed(words, n));
+		conf_error(p, "no %s; one of: %s", what, words_listed(words, n));
 	return NULL;
 }
 
