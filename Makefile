@@ -65,20 +65,24 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
 		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/proc.o smtpd/report_emit.o \
-		smtpd/smtp.o smtpd/smtp_bus.o smtpd/smtp_listen.o \
+		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
+		smtpd/queue_commit.o smtpd/queue_control.o \
+		smtpd/queue_deliver.o smtpd/queue_envelope.o \
+		smtpd/queue_message.o smtpd/queue_sched.o \
+		smtpd/report_emit.o smtpd/smtp.o \
+		smtpd/smtp_bus.o smtpd/smtp_listen.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
-		smtpd/smtp_verb.o smtpd/smtpd.o smtpd/submit.o \
+		smtpd/smtp_verb.o smtpd/smtpd.o smtpd/spool.o \
+		smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o \
+		smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o \
+		smtpd/spool_scan.o smtpd/spool_segment.o smtpd/submit.o \
 		smtpd/table.o smtpd/table_content.o smtpd/table_file.o \
-		smtpd/table_net.o $(SPOOL_OBJS)
-SPOOL_OBJS !=	ls smtpd/queue*.c smtpd/spool*.c 2>/dev/null | sed 's/c$$/o/'
+		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
 TOOLS =		bin/rptcut bin/rptfmt
-DAEMON !=	for p in smtpctl sendmail; do \
-		    if [ -f smtpd/$$p.c ]; then echo smtpd/$$p; fi; done; \
-		if [ -f smtpd/queue.c ]; then echo smtpd/smtpd; fi
+DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
 FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
