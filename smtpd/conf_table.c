@@ -42,44 +42,49 @@ element(struct conf_parser *p)
 	return 0;
 }
 
+/* One value, or a pair; n were there before. */
+static int
+table_element(struct conf_parser *p, struct table *t, size_t n)
+{
+	char	*key;
+	bool	 pair;
+	int	 result = -1;
+
+	if (element(p) == -1)
+		return -1;
+	key = conf_strdup(p->token.text);
+	pair = conf_accept(p, "=") || conf_accept(p, "=>");
+	if (n > 0 && pair != t->mapping)
+		conf_error(p, "a table holds values or pairs of key and value, not both");
+	else if (!pair || element(p) == 0) {
+		if (table_add(t, slice_str(key), pair ? slice_str(p->token.text) : SLICE_NONE) == -1)
+			fatal("smtpd.conf");
+		t->mapping = pair;
+		result = 0;
+	}
+	free(key);
+	return result;
+}
+
 /* After the brace: `a, b` or `a = b, c = d`; commas and ends of line separate. */
 static int
 elements(struct conf_parser *p, struct table *t)
 {
-	char	*key = NULL;
-	size_t	 n;
-	bool	 pair, directive;
+	size_t	 n = 0;
+	bool	 directive;
 
-	for (n = 0;; n++) {
+	for (;;) {
 		element_next(p, &directive);
-		if (directive) {
-			conf_error(p, "a } is missing before this line");
-			break;
-		}
+		if (directive)
+			return conf_error(p, "a } is missing before this line");
 		if (n > 0 && conf_is_punct(p, "}"))
 			return 0;
-		if (n > 0 && conf_is_punct(p, ",")) {
-			n--;
+		if (n > 0 && conf_is_punct(p, ","))
 			continue;
-		}
 		conf_back(p);
-		if (element(p) == -1)
-			break;
-		free(key);
-		key = conf_strdup(p->token.text);
-		pair = conf_accept(p, "=") || conf_accept(p, "=>");
-		if (n > 0 && pair != t->mapping) {
-			conf_error(p, "a table holds values or pairs of key and value, not both");
-			break;
-		}
-		t->mapping = pair;
-		if (pair && element(p) == -1)
-			break;
-		if (table_add(t, slice_str(key), pair ? slice_str(p->token.text) : SLICE_NONE) == -1)
-			fatal("smtpd.conf");
+		if (table_element(p, t, n++) == -1)
+			return -1;
 	}
-	free(key);
-	return -1;
 }
 
 /* `file:/path`, or the path alone. */
