@@ -376,11 +376,12 @@ wait_for_delivers(void)
 }
 
 static void
-lost(struct child *c)
+lost(struct child *c, int status)
 {
 	struct child	*q;
 
-	if (!all_started && c->process != PROC_DELIVER) {
+	/* Who gives up at the start cannot work here; who is killed can. */
+	if (!all_started && WIFEXITED(status) && c->process != PROC_DELIVER) {
 		parent_give_up(proc_rows[c->process].name);
 		return;
 	}
@@ -416,7 +417,7 @@ parent_child_exited(pid_t pid, int status)
 		c->ipc = NULL;
 	}
 	if (!parent_stopping)
-		lost(c);
+		lost(c, status);
 	return true;
 }
 
