@@ -91,10 +91,13 @@ struct tx {
 	uint32_t	 nenvelopes;
 	uint32_t	 serial;	/* of the question to lookup that is open */
 	char		*sender;	/* path without brackets */
-	char		*rcpt;		/* the recipient asked about; kept if it is the only one */
+	char		*typed;		/* the recipient asked about, as typed */
+	const char	*rcpt;		/* in it, behind its source route */
+	char		*first;		/* recipient accepted, for the trace header */
 	char		*content;	/* small: all of it; large: what was not yet sent */
 	size_t		 content_len, content_size;
 	uint64_t	 size;
+	size_t		 trace;		/* of them not the client's: the trace header */
 	bool		 large;		/* pieces go to the queue as they come */
 	bool		 starved;	/* waits for the queue's window */
 	enum refusal	 refusal;
@@ -110,7 +113,7 @@ struct tx	*tx_begin(struct session *, struct slice sender, enum reply *);
 /* Frees it; told to the queue unless it was committed. */
 void		 tx_end(struct tx *, bool committed);
 /* Asks lookup for a recipient; 0, or -1 if lookup is not there. */
-int		 tx_rcpt(struct tx *, struct slice rcpt);
+int		 tx_rcpt(struct tx *, const struct smtp_path *);
 /* DATA was accepted: prepares for content, trace header first. */
 void		 tx_data(struct tx *);
 /*

@@ -400,10 +400,11 @@ rcpt_answered(struct session *s, enum reply r)
 	struct tx	*tx = s->tx;
 
 	report_tx_rcpt(&s->source, tx->msgid, reply_result(r),
-	    slice_str(tx->rcpt));
+	    slice_str(tx->typed));
 	session_reply(s, r, tx->rcpt, NULL);
 	if (r == REPLY_RCPT_OK) {
-		tx->nrcpt++;
+		if (tx->nrcpt++ == 0)
+			tx->first = strdup(tx->rcpt);
 		if (s->state == STATE_MAIL)
 			session_enter(s, STATE_RCPT);
 	}

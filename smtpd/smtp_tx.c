@@ -161,12 +161,13 @@ tx_end(struct tx *tx, bool committed)
 	u64map_del(&by_msgid, tx->msgid);
 	drop_content(tx);
 	free(tx->sender);
-	free(tx->rcpt);
+	free(tx->typed);
+	free(tx->first);
 	free(tx);
 }
 
 int
-tx_rcpt(struct tx *tx, struct slice rcpt)
+tx_rcpt(struct tx *tx, const struct smtp_path *path)
 {
 	const struct session	*s = tx->session;
 	struct ipc_rcpt		 m;
@@ -174,10 +175,11 @@ tx_rcpt(struct tx *tx, struct slice rcpt)
 	const char		*colon = strrchr(s->src, ':');
 	char			*copy;
 
-	if (smtp_lookup == NULL || (copy = strndup(rcpt.p, rcpt.n)) == NULL)
+	if (smtp_lookup == NULL || (copy = strndup(path->typed.p, path->typed.n)) == NULL)
 		return -1;
-	free(tx->rcpt);
-	tx->rcpt = copy;
+	free(tx->typed);
+	tx->typed = copy;
+	tx->rcpt = copy + (path->mailbox.p - path->typed.p);
 	if (session_is_local(s))
 		src = SLICE("local");
 	else if (src.p[0] == '[')
@@ -290,9 +292,9 @@ judge(struct tx *tx, const char *added, size_t n)
 		tx->refusal = REFUSED_FORMAT;
 	else if (tx->data.long_line)
 		tx->refusal = REFUSED_LINE;
-	else if (tx->header.received > LOOP_RECEIVED)
+	else if (tx->header.received >= LOOP_RECEIVED)
 		tx->refusal = REFUSED_LOOP;
-	else if (tx->size > proc_conf->max_message_size)
+	else if (tx->size - tx->trace > proc_conf->max_message_size)
 		tx->refusal = REFUSED_SIZE;
 	if (tx->refusal != REFUSED_NOT && tx->large)
 		discard(tx);
@@ -399,13 +401,13 @@ tx_data(struct tx *tx)
 	date_now(date, sizeof(date));
 	if (s->secured)
 		n = io_tls_text(&s->io, tls, sizeof(tls));
-	if (tx->nrcpt == 1)
-		snprintf(rcpt, sizeof(rcpt), "\n\tfor <%s>", tx->rcpt);
+	if (tx->nrcpt == 1 && tx->first != NULL)
+		snprintf(rcpt, sizeof(rcpt), "\n\tfor <%s>", tx->first);
 	len = snprintf(tx->content, tx->content_size,
 	    "Received: %s\n\tby %s (pipepost) with %s id %08x%s%.*s%s%s;\n\t%s\n",
 	    from, s->listener->hostname,
 	    !s->esmtp ? "SMTP" : s->secured ? "ESMTPS" : "ESMTP", tx->msgid,
 	    s->secured ? " (" : "", (int)n, tls, s->secured ? ":verify=NO)" : "",
 	    rcpt, date);
-	tx->content_len = tx->size = (size_t)len;
+	tx->content_len = tx->size = tx->trace = (size_t)len;
 }

@@ -75,6 +75,7 @@ bad_param(struct command *c, enum reply r, struct slice name)
 	return r;
 }
 
+/* 1*20DIGIT: more than a number of ours holds is more than any limit. */
 static bool
 parse_size(struct slice value, uint64_t *size)
 {
@@ -84,10 +85,12 @@ parse_size(struct slice value, uint64_t *size)
 	if (value.p == NULL || value.n == 0 || value.n > 20)
 		return false;
 	for (i = 0; i < value.n; i++) {
-		if (value.p[i] < '0' || value.p[i] > '9' ||
-		    *size > (UINT64_MAX - 9) / 10)
+		if (value.p[i] < '0' || value.p[i] > '9')
 			return false;
-		*size = *size * 10 + (uint64_t)(value.p[i] - '0');
+		if (*size > (UINT64_MAX - 9) / 10)
+			*size = UINT64_MAX;
+		else
+			*size = *size * 10 + (uint64_t)(value.p[i] - '0');
 	}
 	return true;
 }
@@ -287,7 +290,7 @@ run_rcpt(struct session *s, struct command *c)
 {
 	if (s->tx->nrcpt >= proc_conf->max_rcpt)
 		refuse_rcpt(s, c, REPLY_TOO_MANY_RCPTS);
-	else if (tx_rcpt(s->tx, c->path.mailbox) == -1)
+	else if (tx_rcpt(s->tx, &c->path) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
 	else
 		s->waiting = WAITING_LOOKUP;
