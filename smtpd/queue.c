@@ -24,6 +24,7 @@ struct ipc	*queue_smtp, *queue_lookup;
 bool		 queue_stopping;
 
 static struct event	 tick, work, patience;
+static bool		 impatient;
 
 int64_t
 queue_now(void)
@@ -91,8 +92,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	deliver_check_time();
-	while (spool_work(queue_spool) == 1 && spool_dirty(queue_spool) == 0)
-		;
+	commit_check_time();
 }
 
 static void
@@ -118,6 +118,8 @@ spool_turn(void)
 	event_add(&work, &now);
 }
 
+static void	stop_when_done(void);
+
 /* Who asked at the end of a turn is told, then users are fed. */
 static void
 end_of_turn(void)
@@ -127,7 +129,7 @@ end_of_turn(void)
 	commit_flush();
 	sched_feed_all();
 	spool_turn();
-	queue_stop_when_done();
+	stop_when_done();
 }
 
 void
@@ -171,8 +173,9 @@ peer_lost(enum process peer, struct ipc *ipc)
 	if (peer == PROC_SMTP && ipc == queue_smtp) {
 		queue_smtp = NULL;
 		commit_smtp_lost();
-	} else if (peer == PROC_LOOKUP && ipc == queue_lookup) {
-		queue_lookup = NULL;
+	} else if (peer == PROC_LOOKUP) {
+		if (ipc == queue_lookup)
+			queue_lookup = NULL;
 		commit_lookup_lost();
 	}
 }
@@ -261,18 +264,21 @@ patience_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	log_warnx("%zu jobs are not done, they are tried again after the next start",
-	    deliver_running());
-	spool_close(queue_spool);
-	queue_spool = NULL;
-	loop_stop();
+	/* At the end of the turn: others of it may still need the spool. */
+	impatient = true;
 }
 
-void
-queue_stop_when_done(void)
+/* At the end of a turn. */
+static void
+stop_when_done(void)
 {
-	if (!queue_stopping || commit_pending() || deliver_running() > 0)
+	bool	 done = !commit_pending() && deliver_running() == 0;
+
+	if (!queue_stopping || (!done && !impatient))
 		return;
+	if (!done)
+		log_warnx("%zu jobs are not done, they are tried again after the next start",
+		    deliver_running());
 	spool_close(queue_spool);
 	queue_spool = NULL;
 	loop_stop();

@@ -60,7 +60,9 @@ struct user {
 	TAILQ_ENTRY(user) entry;
 	char		*name;
 	struct ipc	*deliver;	/* NULL: none */
-	bool		 asked;		/* the parent was asked for one */
+	bool		 asked;		/* the parent was asked for one, */
+	uint64_t	 asked_at;	/* monotonic ns: then */
+	uint64_t	 heard;		/* monotonic ns: its last answer */
 	bool		 alone;		/* a job that was in two deaths runs by itself */
 	uint32_t	 failures;	/* delivers that did nothing, in a row */
 	uint64_t	 not_before;	/* monotonic ns: ask again */
@@ -76,7 +78,6 @@ extern struct spool	*queue_spool;
 extern struct ipc	*queue_smtp, *queue_lookup;
 extern bool		 queue_stopping;
 int64_t		 queue_now(void);	/* wall seconds */
-void		 queue_stop_when_done(void);
 
 /* queue_envelope.c: an envelope as the text of a spool record. */
 
@@ -108,6 +109,7 @@ void		 commit_flush(void);		/* end of the turn */
 void		 commit_smtp_met(void);
 void		 commit_smtp_lost(void);
 void		 commit_lookup_lost(void);
+void		 commit_check_time(void);
 size_t		 commit_pending(void);
 
 /* queue_sched.c */
@@ -116,6 +118,8 @@ void		 sched_envelope(struct envelope *);	/* it has a next try */
 void		 sched_feed_all(void);
 void		 sched_done(struct envelope *, enum job_result, struct slice why);
 void		 sched_died(struct envelope *);
+/* Its content could not be read: error is why. */
+void		 sched_unreadable(struct envelope *, int error);
 /* Seconds until try number attempts + 1. */
 int64_t		 sched_backoff(uint32_t attempts);
 size_t		 sched_waiting(void);

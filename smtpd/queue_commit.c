@@ -4,6 +4,7 @@
  * from smtp, one flush for all that wait.  Queue process.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,9 @@
 #define BLOCK		4096		/* msgids leased at once */
 #define BLOCKS		(1u << 20)
 #define WINDOW		(1024 * 1024)	/* content that smtp may send ahead */
+#define ENVELOPE_MAX	(2 * 1024 * 1024) /* bytes: a copy of it, with states, must fit the log */
+#define LATE		(60 * 1000000000ULL)	/* ns that a commit waits for envelopes */
+#define ENDED		65536		/* msgids that are remembered as over */
 
 /* A transaction that smtp has open, or whose commit waits for its flush. */
 struct open {
@@ -27,7 +31,8 @@ struct open {
 	bool		 committing;	/* smtp waits for the answer */
 	bool		 incomplete;	/* and it waits for envelopes */
 	uint32_t	 want;		/* envelopes that the commit speaks of */
-	struct ipc	*smtp;		/* who waits for the answer */
+	uint64_t	 since;		/* monotonic ns, while incomplete */
+	uint32_t	 life;		/* of the smtp that waits for the answer */
 };
 TAILQ_HEAD(opens, open);
 
@@ -43,6 +48,15 @@ static uint8_t		 leased[BLOCKS / 8];
 static struct orphan	*orphans;
 static size_t		 norphans;
 static bool		 told_full;
+static uint32_t		 smtp_life;	/* an old channel's address may come again */
+
+/*
+ * An envelope may be on its way from lookup when its transaction ends; it
+ * must not begin another.  A ring: what was first is forgotten first.
+ */
+static struct u64map	 ended;
+static uint32_t		 ended_ring[ENDED];
+static size_t		 nended;
 
 /* -- leases -- */
 
@@ -60,7 +74,8 @@ block_free(uint32_t first)
 	if (first == 0 || is_leased(first))
 		return false;
 	for (i = 0; i < BLOCK; i++)
-		if (message_find(first + i) != NULL)
+		if (message_find(first + i) != NULL ||
+		    u64map_get(&opens, first + i) != NULL)
 			return false;
 	return true;
 }
@@ -86,6 +101,16 @@ commit_lease(void)
 
 /* -- what is open -- */
 
+static void
+remember_end(uint32_t msgid)
+{
+	uint32_t	*slot = &ended_ring[nended++ % ENDED];
+
+	if (*slot != 0)
+		u64map_del(&ended, *slot);
+	*slot = u64map_put(&ended, msgid, ended_ring) == -1 ? 0 : msgid;
+}
+
 static struct open *
 open_get(uint32_t msgid)
 {
@@ -93,6 +118,10 @@ open_get(uint32_t msgid)
 
 	if (o != NULL)
 		return o;
+	if (u64map_get(&ended, msgid) != NULL) {
+		log_debug("message %08x is over", msgid);
+		return NULL;
+	}
 	if (!is_leased(msgid) || message_find(msgid) != NULL) {
 		log_warnx("msgid %08x was not leased, refused", msgid);
 		return NULL;
@@ -114,6 +143,7 @@ static void
 open_free(struct open *o, bool accepted)
 {
 	u64map_del(&opens, o->msg->msgid);
+	remember_end(o->msg->msgid);
 	if (!accepted) {
 		if (o->big != 0)
 			spool_big_drop(queue_spool, o->big);
@@ -124,30 +154,49 @@ open_free(struct open *o, bool accepted)
 
 static void	append_when_whole(struct open *);
 
-void
-commit_envelope(const struct ipc_envelope *m)
+static int
+add_envelope(struct message *msg, const struct ipc_envelope *m)
 {
 	char		 user[256];
-	struct open	*o = open_get(m->msgid);
 	struct envelope	*e;
 
-	if (o == NULL || m->user.n >= sizeof(user))
-		return;
+	if (m->user.n == 0 || m->user.n >= sizeof(user)) {
+		errno = EINVAL;
+		return -1;
+	}
 	memcpy(user, m->user.p, m->user.n);
 	user[m->user.n] = '\0';
-	if ((e = message_add(o->msg, m->evpid)) == NULL ||
+	if ((e = message_add(msg, m->evpid)) == NULL ||
 	    (e->user = user_get(user)) == NULL ||
 	    (e->action = strndup(m->action.p, m->action.n)) == NULL ||
 	    (e->rcpt = strndup(m->rcpt.p, m->rcpt.n)) == NULL ||
-	    (e->dest = strndup(m->dest.p, m->dest.n)) == NULL) {
-		log_warn("envelope %016llx", (unsigned long long)m->evpid);
+	    (e->dest = strndup(m->dest.p, m->dest.n)) == NULL)
+		return -1;
+	e->ttl = m->ttl;
+	return 0;
+}
+
+void
+commit_envelope(const struct ipc_envelope *m)
+{
+	struct open	*o = open_get(m->msgid);
+
+	/* What is in the spool's batch already has as many as it has. */
+	if (o == NULL || (o->committing && !o->incomplete))
+		return;
+	if (add_envelope(o->msg, m) == -1) {
+		log_warn("envelope %016" PRIx64, m->evpid);
 		o->failed = true;
 		o->result = COMMIT_TEMPFAIL;
-		return;
 	}
-	e->ttl = m->ttl;
 	if (o->incomplete)
 		append_when_whole(o);
+}
+
+static enum commit_result
+result_of(int error)
+{
+	return error == ENOSPC || error == EDQUOT ? COMMIT_FULL : COMMIT_TEMPFAIL;
 }
 
 /* A failure to store is told at the commit; what follows until then is dropped. */
@@ -156,8 +205,10 @@ content_failed(struct open *o, const char *what)
 {
 	log_warn("message %08x: %s", o->msg->msgid, what);
 	o->failed = true;
-	o->result = errno == ENOSPC || errno == EDQUOT ? COMMIT_FULL :
-	    COMMIT_TEMPFAIL;
+	o->result = result_of(errno);
+	if (o->big != 0)
+		spool_big_drop(queue_spool, o->big);
+	o->big = 0;
 }
 
 void
@@ -168,7 +219,7 @@ commit_content(uint32_t msgid, struct slice piece)
 	ipc_begin(queue_smtp, IPC_WINDOW);
 	ipc_put_u32(queue_smtp, piece.n);
 	ipc_end(queue_smtp);
-	if (o == NULL || o->failed)
+	if (o == NULL || o->failed || o->committing)
 		return;
 	if (o->big == 0 && spool_big_begin(queue_spool, &o->big) == -1) {
 		o->big = 0;
@@ -183,22 +234,36 @@ commit_discard(uint32_t msgid)
 {
 	struct open	*o = u64map_get(&opens, msgid);
 
-	if (o != NULL && !o->committing)
-		open_free(o, false);
+	if (o == NULL) {
+		if (is_leased(msgid) && u64map_get(&ended, msgid) == NULL)
+			remember_end(msgid);
+		return;
+	}
+	/* Once it is in the batch it is accepted, whoever is there to be told. */
+	if (o->committing && !o->incomplete)
+		return;
+	if (o->incomplete)
+		TAILQ_REMOVE(&incomplete, o, entry);
+	open_free(o, false);
 }
 
 /* -- commit -- */
 
 static void
+tell_result(uint32_t msgid, enum commit_result result, uint64_t size)
+{
+	ipc_begin(queue_smtp, IPC_COMMITTED);
+	ipc_put_u32(queue_smtp, msgid);
+	ipc_put_u8(queue_smtp, result);
+	ipc_put_u64(queue_smtp, size);
+	ipc_end(queue_smtp);
+}
+
+static void
 answer(struct open *o, enum commit_result result)
 {
-	if (o->smtp == NULL || o->smtp != queue_smtp)
-		return;
-	ipc_begin(queue_smtp, IPC_COMMITTED);
-	ipc_put_u32(queue_smtp, o->msg->msgid);
-	ipc_put_u8(queue_smtp, result);
-	ipc_put_u64(queue_smtp, o->msg->size);
-	ipc_end(queue_smtp);
+	if (queue_smtp != NULL && o->life == smtp_life)
+		tell_result(o->msg->msgid, result, o->msg->size);
 }
 
 static void
@@ -206,12 +271,6 @@ refuse(struct open *o, enum commit_result result)
 {
 	answer(o, result);
 	open_free(o, false);
-}
-
-static enum commit_result
-result_of(int error)
-{
-	return error == ENOSPC || error == EDQUOT ? COMMIT_FULL : COMMIT_TEMPFAIL;
 }
 
 static int
@@ -223,13 +282,17 @@ append(struct open *o, struct slice content)
 	char			*text;
 	int			 r;
 
-	if (o->big != 0 && spool_big_end(queue_spool, o->big) == -1)
+	/* Known before it is durable: a failure afterwards could not be told. */
+	if (message_enlist(m) == -1 ||
+	    (o->big != 0 && spool_big_end(queue_spool, o->big) == -1))
 		return -1;
 	m->big = o->big;
 	if ((text = envelope_encode(m, &a.envelope.n)) == NULL)
 		return -1;
 	a.envelope.p = text;
-	r = spool_append(queue_spool, &a, &m->recno);
+	errno = EMSGSIZE;
+	r = a.envelope.n > ENVELOPE_MAX ? -1 :
+	    spool_append(queue_spool, &a, &m->recno);
 	free(text);
 	return r;
 }
@@ -254,11 +317,14 @@ append_when_whole(struct open *o)
 	struct slice	 content = slice_make(o->msg->content,
 	    o->msg->content == NULL ? 0 : o->msg->size);
 
-	if (o->msg->n < o->want)
+	if (!o->failed && o->msg->n < o->want)
 		return;
 	TAILQ_REMOVE(&incomplete, o, entry);
 	o->incomplete = false;
-	append_now(o, content);
+	if (o->failed)
+		refuse(o, o->result);
+	else
+		append_now(o, content);
 }
 
 static int
@@ -280,43 +346,60 @@ commit_begin(const struct ipc_commit *c)
 	bool		 kept;
 
 	if (o == NULL || o->committing) {
-		ipc_begin(queue_smtp, IPC_COMMITTED);
-		ipc_put_u32(queue_smtp, c->msgid);
-		ipc_put_u8(queue_smtp, COMMIT_TEMPFAIL);
-		ipc_put_u64(queue_smtp, 0);
-		ipc_end(queue_smtp);
+		tell_result(c->msgid, COMMIT_TEMPFAIL, 0);
 		return;
 	}
-	o->smtp = queue_smtp;
+	/* lookup sent them first, but its socket may be read later. */
+	if (o->msg->n < c->nenvelopes && queue_lookup != NULL)
+		ipc_drain(queue_lookup);
+	o->life = smtp_life;
 	o->committing = true;
 	o->want = c->nenvelopes;
-	if (o->failed || c->nenvelopes == 0 || fill_in(o->msg, c) == -1 ||
+	/* More than smtp was told of: its client thinks that some were refused. */
+	if (o->failed || o->want == 0 || o->msg->n > o->want ||
+	    fill_in(o->msg, c) == -1 ||
 	    c->size != (o->big != 0 ? o->big_size : c->content.n)) {
 		refuse(o, o->failed ? o->result : COMMIT_TEMPFAIL);
 		return;
 	}
-	/* lookup sent them first, but its socket may be read later. */
-	if (o->msg->n < o->want && queue_lookup != NULL)
-		ipc_drain(queue_lookup);
 	kept = message_keep_content(o->msg, c->content);
-	if (o->msg->n >= o->want)
+	if (o->msg->n == o->want)
 		append_now(o, c->content);
 	else if (queue_lookup != NULL && (kept || o->big != 0)) {
 		o->incomplete = true;
+		o->since = loop_mono();
 		TAILQ_INSERT_TAIL(&incomplete, o, entry);
 	} else
 		refuse(o, COMMIT_TEMPFAIL);
 }
 
 static void
-remember_orphan(const struct message *m)
+tell_orphan(const struct orphan *p)
 {
-	struct orphan	*p = reallocarray(orphans, norphans + 1, sizeof(*p));
+	ipc_begin(queue_smtp, IPC_ORPHAN);
+	ipc_put_u64(queue_smtp, p->session);
+	ipc_put_u32(queue_smtp, p->msgid);
+	ipc_put_u64(queue_smtp, p->size);
+	ipc_end(queue_smtp);
+}
 
-	if (p == NULL)
+/* Accepted, but who asked is dead: the next smtp is told, now if it is there. */
+static void
+add_orphan(const struct message *m)
+{
+	struct orphan	*p, one = { m->session, m->size, m->msgid };
+
+	if (queue_smtp != NULL) {
+		tell_orphan(&one);
 		return;
+	}
+	p = reallocarray(orphans, norphans + 1, sizeof(*p));
+	if (p == NULL) {
+		log_warn("message %08x is accepted, and not reported", m->msgid);
+		return;
+	}
 	orphans = p;
-	orphans[norphans++] = (struct orphan){ m->session, m->size, m->msgid };
+	orphans[norphans++] = one;
 }
 
 static void
@@ -343,8 +426,8 @@ accept_one(struct open *o)
 	struct message	*m = o->msg;
 	uint32_t	 i;
 
-	if (o->smtp == NULL || o->smtp != queue_smtp)
-		remember_orphan(m);
+	if (queue_smtp == NULL || o->life != smtp_life)
+		add_orphan(m);
 	open_free(o, true);
 	for (i = 0; i < m->n; i++)
 		sched_envelope(m->env[i]);
@@ -363,7 +446,7 @@ commit_flush(void)
 		r = spool_flush(queue_spool);
 		error = errno;
 		TAILQ_FOREACH(o, &now, entry)
-			if (r == 0 && message_enlist(o->msg) == 0)
+			if (r == 0)
 				answer(o, COMMIT_OK);
 		if (queue_smtp != NULL)
 			ipc_flush(queue_smtp);
@@ -389,13 +472,8 @@ commit_smtp_met(void)
 	ipc_begin(queue_smtp, IPC_WINDOW);
 	ipc_put_u32(queue_smtp, WINDOW);
 	ipc_end(queue_smtp);
-	for (i = 0; i < norphans; i++) {
-		ipc_begin(queue_smtp, IPC_ORPHAN);
-		ipc_put_u64(queue_smtp, orphans[i].session);
-		ipc_put_u32(queue_smtp, orphans[i].msgid);
-		ipc_put_u64(queue_smtp, orphans[i].size);
-		ipc_end(queue_smtp);
-	}
+	for (i = 0; i < norphans; i++)
+		tell_orphan(&orphans[i]);
 	free(orphans);
 	orphans = NULL;
 	norphans = 0;
@@ -408,6 +486,7 @@ commit_smtp_lost(void)
 	struct open	*o, **all;
 	size_t		 pos = 0, n = 0;
 
+	smtp_life++;
 	memset(leased, 0, sizeof(leased));
 	if ((all = calloc(opens.used + 1, sizeof(*all))) == NULL)
 		return;
@@ -426,6 +505,20 @@ commit_lookup_lost(void)
 	struct open	*o;
 
 	while ((o = TAILQ_FIRST(&incomplete)) != NULL) {
+		TAILQ_REMOVE(&incomplete, o, entry);
+		refuse(o, COMMIT_TEMPFAIL);
+	}
+}
+
+void
+commit_check_time(void)
+{
+	struct open	*o;
+
+	while ((o = TAILQ_FIRST(&incomplete)) != NULL &&
+	    loop_mono() - o->since >= LATE) {
+		log_warnx("message %08x: %u of %u envelopes did not come",
+		    o->msg->msgid, o->want - o->msg->n, o->want);
 		TAILQ_REMOVE(&incomplete, o, entry);
 		refuse(o, COMMIT_TEMPFAIL);
 	}

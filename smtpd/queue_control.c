@@ -179,13 +179,38 @@ write_cb(evutil_socket_t fd, short what, void *arg)
 		client_free(c);
 }
 
+/* An answer that memory did not suffice for is an error, not a short one. */
+static int
+compose(struct client *c)
+{
+	FILE	*f = open_memstream(&c->text, &c->n);
+	int	 failed;
+
+	if (f == NULL)
+		return -1;
+	if (c->request.magic != CONTROL_MAGIC ||
+	    c->request.version != CONTROL_VERSION)
+		fprintf(f, "error: smtpctl and smtpd are of different versions\n");
+	else if (queue_spool == NULL)
+		fprintf(f, "error: smtpd is about to end\n");
+	else
+		answer(f, &c->request);
+	failed = ferror(f);
+	if (fclose(f) == 0 && !failed)
+		return 0;
+	free(c->text);
+	if ((c->text = strdup("error: out of memory\n")) == NULL)
+		return -1;
+	c->n = strlen(c->text);
+	return 0;
+}
+
 static void
 read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct timeval	 tv = { IDLE, 0 };
 	struct client	*c = arg;
 	ssize_t		 n;
-	FILE		*f;
 
 	if (what & EV_TIMEOUT) {
 		client_free(c);
@@ -203,15 +228,10 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 	if (c->got < sizeof(c->request))
 		return;
 	event_del(&c->ev);
-	if (c->request.magic != CONTROL_MAGIC ||
-	    c->request.version != CONTROL_VERSION ||
-	    queue_spool == NULL ||
-	    (f = open_memstream(&c->text, &c->n)) == NULL) {
+	if (compose(c) == -1) {
 		client_free(c);
 		return;
 	}
-	answer(f, &c->request);
-	fclose(f);
 	event_assign(&c->ev, loop_base, fd, EV_WRITE | EV_PERSIST, write_cb, c);
 	event_add(&c->ev, &tv);
 }

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
@@ -16,7 +19,9 @@
 #define SLOTS		32	/* jobs in a deliver: two of its batches */
 #define PIECE		(128 * 1024)
 #define BACKLOG		(1024 * 1024)	/* unsent bytes: feed no more */
-#define JOB_TIME	(600 * 1000000000ULL)	/* ns */
+#define WINDOW		(1024 * 1024)	/* no deliver may have more content sent ahead */
+#define JOB_TIME	(600 * 1000000000ULL)	/* ns without an answer */
+#define ASK_TIME	(60 * 1000000000ULL)	/* ns: ask the parent again */
 
 static TAILQ_HEAD(, user)	 users = TAILQ_HEAD_INITIALIZER(users);
 
@@ -109,6 +114,7 @@ take(struct user *u)
 }
 
 static void	died(struct user *);
+static void	stop_running(struct user *, struct envelope *);
 
 /* Ends a deliver that cannot go on with what it holds. */
 static void
@@ -127,13 +133,16 @@ stream(struct user *u)
 	static char	 buf[PIECE];
 	struct envelope	*e = u->stream;
 	ssize_t		 n;
+	int		 error;
 
 	while (u->stream_off < e->msg->size && u->window > 0) {
 		n = u->window < sizeof(buf) ? u->window : sizeof(buf);
 		n = spool_read(queue_spool, e->msg->recno, u->stream_off, buf, n);
 		if (n <= 0) {
-			log_warn("envelope %016" PRIx64 ": read its big file",
-			    e->evpid);
+			/* It cannot be told to forget a half. */
+			error = n == 0 ? EBADMSG : errno;
+			stop_running(u, e);
+			sched_unreadable(e, error);
 			give_up(u);
 			return;
 		}
@@ -167,13 +176,22 @@ send_job(struct user *u, const struct envelope *e, struct slice content)
 	ipc_send_job(u->deliver, &j);
 }
 
-/* A small message, from memory or read again; -1 if it is lost. */
+/*
+ * A small message, from memory or read again; of a large one only whether all
+ * of it is there.  -1 with errno.
+ */
 static int
-small_content(const struct message *m, struct slice *content)
+content_of(const struct message *m, struct slice *content)
 {
 	static char	 buf[SPOOL_SMALL];
 	ssize_t		 n;
 
+	if (m->big != 0) {
+		n = spool_read(queue_spool, m->recno, m->size - 1, buf, 2);
+		if (n == 0 || n == 2)
+			errno = EBADMSG;
+		return n == 1 ? 0 : -1;
+	}
 	if (m->content != NULL) {
 		*content = slice_make(m->content, m->size);
 		return 0;
@@ -192,15 +210,17 @@ static void
 run(struct user *u, struct envelope *e)
 {
 	struct slice	 content = SLICE("");
+	int		 error;
 
 	e->state = ENV_RUNNING;
 	e->started = loop_mono();
 	TAILQ_INSERT_TAIL(&u->running, e, entry);
 	u->nrunning++;
-	if (e->msg->big == 0 && small_content(e->msg, &content) == -1) {
-		log_warn("envelope %016" PRIx64 ": its content cannot be read",
-		    e->evpid);
-		content = SLICE("");
+	if (content_of(e->msg, &content) == -1) {
+		error = errno;
+		stop_running(u, e);
+		sched_unreadable(e, error);
+		return;
 	}
 	send_job(u, e, content);
 	if (e->msg->big != 0) {
@@ -211,11 +231,40 @@ run(struct user *u, struct envelope *e)
 }
 
 static void
+retry_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;	/* only to have another turn */
+	(void)what;
+	(void)arg;
+}
+
+static void
+want_later(uint64_t ns)
+{
+	static struct event	 retry;
+	struct timeval		 tv = { ns / 1000000000,
+	    ns % 1000000000 / 1000 + 1 };
+
+	if (!event_initialized(&retry))
+		evtimer_assign(&retry, loop_base, retry_cb, NULL);
+	if (!event_pending(&retry, EV_TIMEOUT, NULL))
+		event_add(&retry, &tv);
+}
+
+/* One that the parent could not start, and did not say so, is asked for again. */
+static void
 want_deliver(struct user *u)
 {
-	if (u->asked || proc_parent == NULL || loop_mono() < u->not_before)
+	uint64_t	 now = loop_mono();
+
+	if (proc_parent == NULL || (u->asked && now - u->asked_at < ASK_TIME))
 		return;
+	if (now < u->not_before) {
+		want_later(u->not_before - now);
+		return;
+	}
 	u->asked = true;
+	u->asked_at = now;
 	ipc_begin(proc_parent, IPC_DELIVER_WANT);
 	ipc_put_slice(proc_parent, slice_str(u->name));
 	ipc_end(proc_parent);
@@ -290,6 +339,7 @@ result(struct user *u, struct ipc *ipc, struct ipc_msg *msg)
 		return;
 	}
 	u->failures = 0;
+	u->heard = loop_mono();
 	stop_running(u, e);
 	sched_done(e, r, why);
 }
@@ -327,6 +377,8 @@ deliver_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 		result(u, ipc, msg);
 	else if (msg->type == IPC_WINDOW) {
 		u->window += ipc_get_u32(msg);
+		if (!ipc_complete(ipc, msg) || u->window > WINDOW)
+			u->window = WINDOW;
 		if (u->stream != NULL)
 			stream(u);
 	} else
@@ -373,11 +425,14 @@ deliver_check_time(void)
 {
 	struct user	*u, *next;
 	struct envelope	*e;
+	uint64_t	 since;
 
 	TAILQ_FOREACH_SAFE(u, &users, entry, next) {
 		e = TAILQ_FIRST(&u->running);
-		if (e == NULL || u->deliver == NULL ||
-		    loop_mono() - e->started < JOB_TIME)
+		if (e == NULL || u->deliver == NULL)
+			continue;
+		since = e->started > u->heard ? e->started : u->heard;
+		if (loop_mono() - since < JOB_TIME)
 			continue;
 		log_warnx("deliver of %s does not answer for envelope %016" PRIx64,
 		    u->name, e->evpid);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,25 @@ envelope_encode(const struct message *m, size_t *n)
 
 /* -- reading -- */
 
-/* The value of a line, unescaped, malloc'd. */
+/* The three digits after a backslash. */
+static bool
+get_octal(struct slice s, char *out)
+{
+	unsigned	 v = 0;
+	size_t		 i;
+
+	if (s.n < 3)
+		return false;
+	for (i = 0; i < 3; i++) {
+		if (s.p[i] < '0' || s.p[i] > '7')
+			return false;
+		v = v << 3 | (unsigned)(s.p[i] - '0');
+	}
+	*out = (char)v;
+	return v > 0 && v <= UCHAR_MAX;
+}
+
+/* The value of a line, unescaped, malloc'd; NULL: malformed, or ENOMEM. */
 static char *
 get_value(struct slice s)
 {
@@ -74,12 +93,14 @@ get_value(struct slice s)
 	if (out == NULL)
 		return NULL;
 	for (i = 0; i < s.n; i++)
-		if (s.p[i] == '\\' && s.n - i >= 4) {
-			*o++ = (char)((s.p[i + 1] - '0') << 6 |
-			    (s.p[i + 2] - '0') << 3 | (s.p[i + 3] - '0'));
-			i += 3;
-		} else
+		if (s.p[i] != '\\')
 			*o++ = s.p[i];
+		else if (get_octal(slice_make(s.p + i + 1, s.n - i - 1), o++))
+			i += 3;
+		else {
+			free(out);
+			return NULL;
+		}
 	*o = '\0';
 	return out;
 }
@@ -199,7 +220,7 @@ envelope_decode(struct slice text)
 		if (lf == NULL)
 			break;
 		colon = memchr(text.p, ':', lf - text.p);
-		if (colon == NULL || colon + 1 == lf)
+		if (colon == NULL || colon + 1 == lf || colon[1] != ' ')
 			break;
 		key = slice_make(text.p, colon - text.p);
 		value = slice_make(colon + 2, lf - colon - 2);

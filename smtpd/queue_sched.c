@@ -3,6 +3,7 @@
  * When an envelope is tried, and what becomes of a try: a heap of waiting
  * envelopes, backoff, fates.  Queue process.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define BACKOFF_MAX	(4 * 3600)
 #define DEATH_RETRY	1		/* seconds after a deliver died with it */
 #define FLUSH_WITHIN	1		/* seconds until a fate is durable */
+#define FLUSH_AGAIN	10		/* seconds until the next try, if it failed */
 
 /* heap[1] is tried first. */
 static struct envelope	**heap;
@@ -126,11 +128,16 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 static void
 fates_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct timeval	 tv = { FLUSH_AGAIN, 0 };
+
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (spool_dirty(queue_spool) != 0 && spool_flush(queue_spool) == -1)
-		log_warn("flush of the spool; fates are written again");
+	if (queue_spool == NULL || spool_dirty(queue_spool) == 0 ||
+	    spool_flush(queue_spool) == 0)
+		return;
+	log_warn("flush of the spool; fates are written again");
+	event_add(&fates, &tv);
 }
 
 void
@@ -187,6 +194,8 @@ defer(struct envelope *e, int64_t delay, struct slice why)
 	    " s: %.*s", e->evpid, e->dest, delay, (int)why.n, why.p);
 	mark(e, SPOOL_WAITING);
 	sched_envelope(e);
+	if (m->content == NULL)
+		return;
 	/* A message all of whose envelopes wait is read again when needed. */
 	for (i = 0; i < m->n; i++)
 		if (m->env[i] != NULL && m->env[i]->state != ENV_WAITING)
@@ -228,6 +237,19 @@ sched_done(struct envelope *e, enum job_result result, struct slice why)
 		finish(e, SPOOL_FAILED);
 		break;
 	}
+}
+
+/* A damaged record does not heal, but nothing is thrown away in a hurry. */
+void
+sched_unreadable(struct envelope *e, int error)
+{
+	bool	 damaged = error == EBADMSG || error == ENOENT;
+
+	e->attempts++;
+	log_warnx("envelope %016" PRIx64 ": read its content: %s", e->evpid,
+	    damaged ? "the record is damaged" : strerror(error));
+	failed(e, damaged ? BACKOFF_MAX : sched_backoff(e->attempts),
+	    SLICE("its content cannot be read"));
 }
 
 void

@@ -42,8 +42,7 @@ parse(int argc, char *argv[])
 {
 	struct control_request	 r = { .magic = CONTROL_MAGIC,
 	    .version = CONTROL_VERSION };
-	char			*end;
-	size_t			 i;
+	size_t			 i, len;
 	int			 n;
 
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -55,9 +54,10 @@ parse(int argc, char *argv[])
 		r.command = commands[i].command;
 		if (!commands[i].id)
 			return r;
-		errno = 0;
-		r.id = strtoull(argv[n], &end, 16);
-		if (*end != '\0' || errno != 0 || r.id == 0)
+		r.id = strtoull(argv[n], NULL, 16);
+		len = strlen(argv[n]);
+		if (strspn(argv[n], "0123456789abcdefABCDEF") != len ||
+		    (len != 8 && len != 16) || r.id == 0)
 			errx(2, "%s: not a message id (8 hexadecimal digits) or envelope id (16)",
 			    argv[n]);
 		return r;
@@ -111,8 +111,12 @@ main(int argc, char *argv[])
 		usage();
 	r = parse(argc, argv);
 	fd = control_connect(path);
-	if (write(fd, &r, sizeof(r)) != (ssize_t)sizeof(r))
+	/* Who is not allowed is hung up on before the request is read. */
+	n = send(fd, &r, sizeof(r), MSG_NOSIGNAL);
+	if (n == -1 && errno != EPIPE && errno != ECONNRESET)
 		err(2, "%s: write", path);
+	if (n == -1)
+		errx(2, "%s: the daemon does not answer this user", path);
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
 		if (first && n > 7 && memcmp(buf, "error: ", 7) == 0) {
 			fprintf(stderr, "smtpctl: %.*s", (int)n - 7, buf + 7);
@@ -121,7 +125,6 @@ main(int argc, char *argv[])
 			err(2, "stdout");
 		first = 0;
 	}
-	/* Who is not allowed is hung up on before the request is read. */
 	if (n == -1 && errno == ECONNRESET)
 		errx(2, "%s: the daemon does not answer this user", path);
 	if (n == -1)
