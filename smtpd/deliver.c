@@ -21,6 +21,7 @@
 
 #define WINDOW	(1024 * 1024)	/* bytes of large messages on their way to us */
 #define IDLE	60		/* seconds without a job, and we end */
+#define GATHER	4		/* ms after a batch in which the next one fills */
 #define PATIENCE 10		/* seconds for commands to end when we must stop */
 
 static struct deliver_user	 user;
@@ -28,8 +29,9 @@ static struct ipc		*to_queue;
 static struct jobs		 ready = TAILQ_HEAD_INITIALIZER(ready);
 static struct jobs		 partial = TAILQ_HEAD_INITIALIZER(partial);
 static struct jobs		 commands = TAILQ_HEAD_INITIALIZER(commands);
-static struct event		*idle, *again, *patience;
-static bool			 stopping;
+static size_t			 nready;
+static struct event		*idle, *again, *gather, *patience;
+static bool			 gathering, stopping;
 
 static void
 arm_idle(void)
@@ -95,13 +97,20 @@ objection(const struct ipc_job *m, const struct action *action)
 }
 
 static void
+enqueue(struct job *job)
+{
+	TAILQ_INSERT_TAIL(&ready, job, entry);
+	nready++;
+}
+
+static void
 start_job(struct job *job)
 {
 	if (job->action->kind == ACTION_MDA) {
 		TAILQ_INSERT_TAIL(&commands, job, entry);
 		mda_add(job);
 	} else if (job->received == job->size)
-		TAILQ_INSERT_TAIL(&ready, job, entry);
+		enqueue(job);
 	else if (maildir_begin(job, &user) == -1)
 		answer(job);
 	else
@@ -151,7 +160,7 @@ partial_content(struct job *job, struct slice s)
 	job->received += s.n;
 	if (job->received == job->size) {
 		TAILQ_REMOVE(&partial, job, entry);
-		TAILQ_INSERT_TAIL(&ready, job, entry);
+		enqueue(job);
 	}
 }
 
@@ -186,6 +195,7 @@ take_batch(struct job *batch[MAILDIR_BATCH])
 
 	while (n < MAILDIR_BATCH && (job = TAILQ_FIRST(&ready)) != NULL) {
 		TAILQ_REMOVE(&ready, job, entry);
+		nready--;
 		if (job->fd == -1 && maildir_begin(job, &user) == -1)
 			answer(job);
 		else
@@ -197,26 +207,48 @@ take_batch(struct job *batch[MAILDIR_BATCH])
 static void
 deliver_batch(void)
 {
-	struct job	*batch[MAILDIR_BATCH];
+	const struct timeval	 t = { 0, GATHER * 1000 };
+	struct job		*batch[MAILDIR_BATCH];
 	size_t		 i, n = take_batch(batch);
 
 	maildir_commit(batch, n);
 	for (i = 0; i < n; i++)
 		answer(batch[i]);
 	arm_idle();
+	gathering = event_add(gather, &t) == 0;
+}
+
+/*
+ * The first message is delivered at once.  What follows closely shares a
+ * batch: each costs the disk two journal commits, which new mail waits for too.
+ */
+static bool
+batch_due(void)
+{
+	return nready > 0 &&
+	    (!gathering || nready >= MAILDIR_BATCH || stopping);
+}
+
+static void
+gather_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	gathering = false;
 }
 
 /* End of a turn: first take what has come in meanwhile, so that a batch is large. */
 static void
 turn_end(void)
 {
-	if (!TAILQ_EMPTY(&ready) && to_queue != NULL)
+	if (batch_due() && to_queue != NULL)
 		ipc_drain(to_queue);
-	if (!TAILQ_EMPTY(&ready))
+	if (batch_due())
 		deliver_batch();
-	if (!TAILQ_EMPTY(&ready))
+	if (batch_due())
 		event_active(again, EV_TIMEOUT, 0);
-	else if (stopping && !mda_busy())
+	else if (stopping && nready == 0 && !mda_busy())
 		loop_stop();
 }
 
@@ -265,8 +297,9 @@ deliver_main(void)
 	user.delim = proc_conf->sub_addr_delim;
 	idle = event_new(loop_base, -1, 0, idle_cb, NULL);
 	again = event_new(loop_base, -1, 0, again_cb, NULL);
+	gather = event_new(loop_base, -1, 0, gather_cb, NULL);
 	patience = event_new(loop_base, -1, 0, patience_cb, NULL);
-	if (idle == NULL || again == NULL || patience == NULL ||
+	if (idle == NULL || again == NULL || gather == NULL || patience == NULL ||
 	    mda_init(&user, command_done) == -1)
 		fatalx("event_new: timers");
 	loop_at_end(turn_end);
@@ -341,8 +374,10 @@ deliver_stop(void)
 		return;
 	stopping = true;
 	drop(&partial);
-	if (to_queue == NULL)
+	if (to_queue == NULL) {
 		drop(&ready);
+		nready = 0;
+	}
 	event_add(patience, &t);
 	event_active(again, EV_TIMEOUT, 0);
 }
