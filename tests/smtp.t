@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # Conversations: tests/smtp/*.chat, each played by tests/chat, against a daemon
-# with small limits.  What X.chat sends is delivered as X.body has it, if there
-# is one.  timeout*.chat meet a daemon of little patience.
+# with small limits.  What X.chat sends is delivered as X.body has it, with
+# X.trace in front, where these are.  timeout*.chat meet a daemon of little patience.
 . tests/lib.sh
 
 chats=${CHATS:-$(ls tests/smtp/*.chat)}
-plan $(($(echo "$chats" | wc -w) + $(ls tests/smtp/*.body | wc -l) + 4))
+plan $(($(echo "$chats" | wc -w) + $(ls tests/smtp/*.body tests/smtp/*.trace | wc -l) + 4))
 
 make_cert
 for name in PORT_TLS PORT_REQUIRE PORT_SMTPS; do
@@ -26,7 +26,7 @@ conf()
 		listen on 127.0.0.1 port $PORT_SMTPS smtps pki "mx" hostname "mx.example.org"
 		smtp max-message-size 20480
 		smtp limit max-rcpt 5
-		smtp limit max-mails 5
+		smtp limit max-mails 10
 		smtp limit max-line 2000
 		proc founding "cat >>'$T/founding'"
 		proc newest "cat >>'$T/newest'" protocol "0.7"
@@ -44,10 +44,9 @@ conf()
 	smtpd_conf <"$T/conf"
 }
 
-# play CHAT: the conversation, and the message that it sends.
+# play CHAT: the conversation, and the last message that it sends.
 play()
 {
-	rm -f "$T"/Maildir/new/*
 	if perl tests/chat -c "$T/cert.pem" -r "$T/founding" -r "$T/newest" \
 	    -l plain="127.0.0.1:$PORT" -l tls="127.0.0.1:$PORT_TLS" \
 	    -l require="127.0.0.1:$PORT_REQUIRE" -l smtps="127.0.0.1:$PORT_SMTPS" \
@@ -57,18 +56,25 @@ play()
 		fail "$1"
 		notes "$T/out"
 	fi
-	[ ! -e "${1%.chat}.body" ] || check_body "${1%.chat}.body"
+	id=$(sed -n 's/^accepted //p' "$T/out" | tail -1)
+	name=${1%.chat}
+	[ ! -e "$name.body" ] || {
+		wait_for "$PATIENCE" delivered
+		mail | sed "1,/$trace_end/d" >"$T/got"
+		same "$T/got" "$name.body" "$name.body"
+	}
+	[ ! -e "$name.trace" ] || {
+		wait_for "$PATIENCE" delivered
+		mail | sed "/$trace_end/q" | sed "s/ id $id/ id MSGID/; s/$trace_end.*/	DATE/
+		    s/<$USER_NAME@/<USER@/; s/(TLSv1.*:/(TLS:/" >"$T/got"
+		same "$T/got" "$name.trace" "$name.trace"
+	}
 }
 
-# The message as delivered, without what we put in front of it.
-delivered() { sed '1,/^	.*[0-9][0-9]:[0-9][0-9]:[0-9][0-9] /d' "$T"/Maildir/new/*; }
-arrived() { ls "$T"/Maildir/new/* >/dev/null 2>&1; }
-check_body()
-{
-	wait_for "$PATIENCE" arrived
-	delivered >"$T/got"
-	same "$T/got" "$1" "$1"
-}
+# The message as delivered; the date ends what we put in front of it.
+trace_end='^	[A-Z][a-z][a-z], .*[0-9][0-9]:[0-9][0-9]:[0-9][0-9] '
+mail() { cat $(grep -l " id $id" "$T"/Maildir/new/*); }
+delivered() { grep -q " id $id" "$T"/Maildir/new/*; }
 
 conf </dev/null
 ok "the daemon starts" smtpd_start
