@@ -3,6 +3,7 @@
  * Copying forward: the survivors of the oldest segment, so that it can be
  * used again.  Spool of the queue process.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "smtpd/spool_int.h"
@@ -94,6 +95,9 @@ copy_oldest(struct spool *sp)
 		if (pending(sp, m->recno))
 			continue;
 		if ((n = copy_one(sp, m)) == -1) {
+			/* Any other error may pass: the message stays where it is. */
+			if (errno != EBADMSG)
+				break;
 			give_up(sp, m);
 			continue;
 		}
