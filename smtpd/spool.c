@@ -71,7 +71,16 @@ spool_scratch(struct spool *sp, size_t n)
 
 /* -- open and close -- */
 
-/* As many segments as there should be, and enough of them ready to begin. */
+static bool
+no_room(int error)
+{
+	return error == ENOSPC || error == EDQUOT;
+}
+
+/*
+ * As many segments as there should be, and enough of them ready to begin.  On
+ * a full disk those that are there must do: what they hold can be delivered.
+ */
 static int
 prepare(struct spool *sp)
 {
@@ -80,13 +89,13 @@ prepare(struct spool *sp)
 	while (sp->nsegs < sp->opt.segments || segment_count(sp, SEG_FREE) +
 	    segment_count(sp, SEG_RAW) < SEGMENTS_FIRST)
 		if (segment_new(sp, sp->slots) == NULL)
-			return -1;
+			return no_room(errno) ? 0 : -1;
 	TAILQ_FOREACH(seg, &sp->segs, entry) {
 		if (segment_count(sp, SEG_FREE) >= SEGMENTS_FIRST)
 			break;
 		while (seg->state == SEG_RAW)
 			if (segment_work(sp, seg) == -1)
-				return -1;
+				return no_room(errno) ? 0 : -1;
 	}
 	return 0;
 }
@@ -392,11 +401,14 @@ int
 spool_work(struct spool *sp)
 {
 	struct segment	*seg;
-	bool		 bad = false;
+	bool		 bad = false, stuck = false;
 
 	TAILQ_FOREACH(seg, &sp->segs, entry) {
-		if (seg->state == SEG_RAW)
-			return segment_work(sp, seg) != -1;
+		if (seg->state == SEG_RAW && !stuck) {
+			if (segment_work(sp, seg) != -1)
+				return 1;
+			stuck = true;	/* no room for more: what is live may move */
+		}
 		bad |= seg->state == SEG_BAD;
 	}
 	if (!bad && segment_count(sp, SEG_FREE) > SPOOL_RESERVE + 1)
@@ -407,9 +419,8 @@ spool_work(struct spool *sp)
 		sp->new_marks = true;
 		return 1;
 	}
-	if (crowded(sp) && sp->nsegs < sp->opt.segments_max) {
+	if (!stuck && crowded(sp) && sp->nsegs < sp->opt.segments_max)
 		return segment_new(sp, sp->slots) != NULL;
-	}
 	return copy_oldest(sp);
 }
 
