@@ -1,0 +1,100 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# smtpctl: what it shows of a queue with deferred mail, and how it fails.
+. tests/lib.sh
+plan 37
+
+refused()	# DESCRIPTION EXPECTED-STDERR-PATTERN ARGUMENTS...
+{
+	what=$1 pattern=$2; shift 2
+	status=0
+	"$SMTPCTL" "$@" >"$T/out" 2>"$T/err" </dev/null || status=$?
+	is "$status" 2 "$what: exit 2"
+	ok "$what: says why" grep -q "$pattern" "$T/err"
+}
+
+refused "no command" '^usage: smtpctl'
+refused "unknown command" '^usage: smtpctl' show nothing
+refused "too many arguments" '^usage: smtpctl' show queue now
+refused "an id is missing" '^usage: smtpctl' show message
+refused "not an id" 'xyz: not a message id' show message xyz
+refused "an id of another length" 'abc: not a message id' show message abc
+refused "no daemon" 'is smtpd running' -s "$T/nothing" show queue
+refused "a path too long" 'longer than' -s "$(printf '%0200d' 0)" show queue
+
+cat >"$T/later" <<'E2'
+#!/bin/sh
+cat >/dev/null
+[ -e "$1" ] && exit 0
+echo "come back later" >&2
+exit 75
+E2
+chmod 755 "$T/later"
+smtpd_conf <<E2
+listen on 127.0.0.1 port $PORT
+action "later" mda "$T/later $T/open"
+match from any for any action "later"
+E2
+ok "the daemon starts" smtpd_start
+
+is "$("$SMTPCTL" show queue)" "" "an empty queue is no line"
+
+printf 'Subject: ctl\n\nfirst line\n' |
+    "$SENDMAIL" -f "sender@example.org" "$USER_NAME@localhost"
+deferred() { "$SMTPCTL" show queue | grep -q '|deferred|'; }
+ok "a command that exits 75 defers" wait_for "$PATIENCE" deferred
+
+"$SMTPCTL" show queue >"$T/queue"
+is "$(wc -l <"$T/queue" | tr -d ' ')" 1 "a line an envelope"
+IFS='|' read -r evpid state action user sender dest size arrival attempts next rest <"$T/queue"
+is "$state|$action|$user|$sender|$dest|$attempts|$rest" \
+    "deferred|later|$USER_NAME|sender@example.org|$USER_NAME@localhost|1|" \
+    "its fields"
+is "$(expr "$evpid" : '[0-9a-f]*$')" 16 "an envelope id has 16 digits"
+now=$(date +%s)
+ok "the next try is 10 seconds after the first" \
+    test $((next - arrival)) -ge 10 -a $((next - now)) -le 11
+
+msgid=${evpid%????????}
+"$SMTPCTL" show message "$msgid" >"$T/by-msgid"
+"$SMTPCTL" show message "$evpid" >"$T/by-evpid"
+same "$T/by-msgid" "$T/by-evpid" "a message by either id"
+is "$(sed -n '1,/^$/p' "$T/by-msgid" | grep -c "^evpid: $evpid\$")" 1 \
+    "show message: the envelope first"
+is "$(sed '1,/^$/d' "$T/by-msgid" | tail -n 3)" "Subject: ctl
+
+first line" "show message: then the content"
+is "$(sed '1,/^$/d' "$T/by-msgid" | wc -c | tr -d ' ')" "$size" \
+    "the size is that of the content"
+
+refused "an unknown message" 'no message 12345678 in the queue' \
+    show message 12345678
+
+"$SMTPCTL" show stats >"$T/stats"
+is "$(grep -E '^(messages|deferred|running|spool.messages|spool.full)=' "$T/stats" | tr '\n' ' ')" \
+    "messages=1 deferred=1 running=0 spool.messages=1 spool.full=0 " "show stats"
+"$SMTPCTL" dump >"$T/dump"
+ok "dump names the envelope" grep -q "$evpid" "$T/dump"
+
+status=0
+"$SMTPCTL" show message "$msgid" >/dev/full 2>"$T/err" || status=$?
+is "$status" 2 "a full disk is not silent"
+
+# Another program than smtpctl, or another version of it.
+is "$(perl -MIO::Socket::UNIX -e '
+	$s = IO::Socket::UNIX->new(Peer => $ARGV[0]);
+	syswrite $s, "\0" x 24; print <$s>' "$SMTPD_CONTROL")" \
+    "error: smtpctl and smtpd are of different versions" "a wrong magic"
+
+: >"$T/open"
+gone() { [ -z "$("$SMTPCTL" show queue)" ]; }
+ok "tried again, it is delivered" wait_for $((PATIENCE + 15)) gone
+
+"$SMTPCTL" stop
+ended() { ! kill -0 "$smtpd_pid" 2>/dev/null; }
+smtpd_status=0
+wait_for "$PATIENCE" ended || :
+wait "$smtpd_pid" || smtpd_status=$?
+is "$smtpd_status" 0 "stop ends the daemon in order"
+smtpd_pid=
+refused "after that" 'is smtpd running' show queue
