@@ -133,10 +133,15 @@ fates_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (queue_spool == NULL || spool_dirty(queue_spool) == 0 ||
-	    spool_flush(queue_spool) == 0)
+	if (queue_spool == NULL || spool_dirty(queue_spool) == 0)
 		return;
-	log_warn("flush of the spool; fates are written again");
+	/* With a message in the batch it is commit_flush() that flushes, and answers. */
+	if (spool_dirty(queue_spool) == 1)
+		tv.tv_sec = FLUSH_WITHIN;
+	else if (spool_flush(queue_spool) == 0)
+		return;
+	else
+		log_warn("flush of the spool; fates are written again");
 	event_add(&fates, &tv);
 }
 
