@@ -139,6 +139,7 @@ start(struct proc *p)
 
 	if (smtp == NULL)
 		return;
+	event_del(&p->restart);
 	p->started = loop_mono();
 	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1 ||
 	    (p->pid = fork()) == -1) {
