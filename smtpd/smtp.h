@@ -169,6 +169,7 @@ void	session_run(struct session *);
 /* Runs every session: reading was paused and may go on. */
 void	session_run_all(void);
 size_t	session_count(void);
+/* Ends every session: now, or when the queue has answered it. */
 void	session_close_all(void);
 bool	session_is_local(const struct session *);
 struct slice session_hostname(const struct session *);

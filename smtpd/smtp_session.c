@@ -27,6 +27,7 @@ static const char *const state_names[STATE_MAX] = {
 static TAILQ_HEAD(, session)	 sessions = TAILQ_HEAD_INITIALIZER(sessions);
 static struct u64map		 by_id;
 static size_t			 nsessions;
+static bool			 ending;	/* the process is told to stop */
 
 static void	io_event(struct io *, enum io_event);
 
@@ -384,12 +385,25 @@ io_event(struct io *io, enum io_event event)
 
 /* -- answers -- */
 
+/* The daemon stops: what is under way was answered, the rest hears 421. */
+static void
+shut(struct session *s)
+{
+	s->waiting = WAITING_NOT;
+	session_rollback(s);
+	if (s->state != STATE_TLS)
+		session_reply(s, REPLY_SHUTDOWN, NULL, NULL);
+	session_enter(s, STATE_CLOSING);
+}
+
 static void
 answered(struct session *s)
 {
 	s->waiting = WAITING_NOT;
 	if (s->gone)
 		session_close(s);
+	else if (ending)
+		shut(s);
 	else
 		session_run(s);
 }
@@ -507,13 +521,8 @@ session_close_all(void)
 {
 	struct session	*s;
 
-	TAILQ_FOREACH(s, &sessions, entry) {
-		if (s->waiting == WAITING_QUEUE || s->state == STATE_CLOSING)
-			continue;
-		s->waiting = WAITING_NOT;
-		session_rollback(s);
-		if (s->state != STATE_TLS)
-			session_reply(s, REPLY_SHUTDOWN, NULL, NULL);
-		session_enter(s, STATE_CLOSING);
-	}
+	ending = true;
+	TAILQ_FOREACH(s, &sessions, entry)
+		if (s->waiting != WAITING_QUEUE && s->state != STATE_CLOSING)
+			shut(s);
 }
