@@ -65,7 +65,8 @@ bool	io_backed_up(struct io *);
 
 /*
  * Throws away input and starts TLS as the server, once the output is written;
- * IO_SECURED or IO_CLOSED follows.  ctx is a tls_server() that is configured.
+ * IO_SECURED or IO_CLOSED follows.  -1: it cannot begin, nothing has changed.
+ * ctx is a tls_server() that is configured.
  */
 int	io_accept_tls(struct io *, struct tls *ctx);
 /* Text of smtpd-report(7): "TLSv1.3:CIPHER:256". */

@@ -232,11 +232,12 @@ run_starttls(struct session *s, struct command *c)
 		    NULL, NULL);
 		return;
 	}
+	if (io_accept_tls(&s->io, s->listener->tls) == -1) {
+		session_reply(s, REPLY_TLS_BROKEN, NULL, NULL);
+		return;
+	}
 	session_reply(s, REPLY_STARTTLS, NULL, NULL);
-	if (io_accept_tls(&s->io, s->listener->tls) == -1)
-		session_enter(s, STATE_CLOSING);
-	else
-		session_enter(s, STATE_TLS);
+	session_enter(s, STATE_TLS);
 }
 
 /* Why no transaction may begin, or REPLY_NONE. */
