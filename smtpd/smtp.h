@@ -172,7 +172,10 @@ size_t	session_count(void);
 /* Ends every session: now, or when the queue has answered it. */
 void	session_close_all(void);
 bool	session_is_local(const struct session *);
-struct slice session_hostname(const struct session *);
+/* The client's address without its port; "local" for the submission socket. */
+struct slice session_address(const struct session *);
+/* The same as an address literal without brackets: "IPv6:2001:db8::1". */
+void	session_literal(const struct session *, char *buf, size_t size);
 
 /* Reports and sends a reply line; `more` makes it a continuation (250-). */
 void	session_reply(struct session *, enum reply, const char *a, const char *b);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/addr.h"
 #include "lib/u64map.h"
 #include "smtpd/log.h"
 #include "smtpd/proc.h"
@@ -44,9 +45,21 @@ session_is_local(const struct session *s)
 }
 
 struct slice
-session_hostname(const struct session *s)
+session_address(const struct session *s)
 {
-	return slice_str(s->listener->hostname);
+	struct slice	 host, port;
+
+	addr_split(slice_str(s->src), &host, &port);
+	return host;
+}
+
+void
+session_literal(const struct session *s, char *buf, size_t size)
+{
+	struct slice	 host = session_address(s);
+
+	snprintf(buf, size, "%s%.*s", memchr(host.p, ':', host.n) == NULL ?
+	    "" : "IPv6:", (int)host.n, host.p);
 }
 
 size_t
@@ -103,7 +116,7 @@ static void
 greet(struct session *s)
 {
 	session_reply(s, REPLY_BANNER, s->listener->hostname, NULL);
-	report_link_greeting(&s->source, session_hostname(s));
+	report_link_greeting(&s->source, slice_str(s->listener->hostname));
 	session_enter(s, STATE_CONNECTED);
 }
 

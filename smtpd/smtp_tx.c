@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/addr.h"
 #include "lib/u64map.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
@@ -171,8 +172,6 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path)
 {
 	const struct session	*s = tx->session;
 	struct ipc_rcpt		 m;
-	struct slice		 src = slice_str(s->src);
-	const char		*colon = strrchr(s->src, ':');
 	char			*copy;
 
 	if (smtp_lookup == NULL || (copy = strndup(path->typed.p, path->typed.n)) == NULL)
@@ -180,19 +179,13 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path)
 	free(tx->typed);
 	tx->typed = copy;
 	tx->rcpt = copy + (path->mailbox.p - path->typed.p);
-	if (session_is_local(s))
-		src = SLICE("local");
-	else if (src.p[0] == '[')
-		src = slice_make(src.p + 1, colon - src.p - 2);
-	else
-		src.n = colon - src.p;
 	m = (struct ipc_rcpt){
 		.session = s->source.session,
 		.msgid = tx->msgid,
 		.serial = tx->serial = ++serials,
 		.local = session_is_local(s),
 		.tls = s->secured,
-		.src = src,
+		.src = session_address(s),
 		.tag = s->listener->conf != NULL && s->listener->conf->tag != NULL ?
 		    slice_str(s->listener->conf->tag) : SLICE(""),
 		.helo = s->helo != NULL ? slice_str(s->helo) : SLICE(""),
@@ -370,19 +363,15 @@ date_now(char *buf, size_t size)
 static void
 from_clause(const struct session *s, char *buf, size_t size)
 {
-	const char	*colon = strrchr(s->src, ':');
+	char	 address[ADDR_MAX];
 
-	if (session_is_local(s))
-		snprintf(buf, size, "from %s (%s [local])", s->helo,
-		    s->listener->hostname);
-	else if (s->listener->conf != NULL && s->listener->conf->mask_src)
+	session_literal(s, address, sizeof(address));
+	if (s->listener->conf != NULL && s->listener->conf->mask_src)
 		snprintf(buf, size, "from localhost (localhost [127.0.0.1])");
-	else if (s->src[0] == '[')
-		snprintf(buf, size, "from %s (unknown [IPv6:%.*s])", s->helo,
-		    (int)(colon - s->src - 2), s->src + 1);
 	else
-		snprintf(buf, size, "from %s (unknown [%.*s])", s->helo,
-		    (int)(colon - s->src), s->src);
+		snprintf(buf, size, "from %s (%s [%s])", s->helo,
+		    session_is_local(s) ? s->listener->hostname : "unknown",
+		    address);
 }
 
 void

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "smtpd/log.h"
+#include "lib/addr.h"
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 
@@ -150,21 +150,6 @@ parse_rcpt(struct command *c)
 
 /* -- what they do -- */
 
-/* The client's address as EHLO's answer has it: no port, "local", "IPv6:...". */
-static void
-client_address(const struct session *s, char *buf, size_t size)
-{
-	const char	*colon = strrchr(s->src, ':');
-
-	if (session_is_local(s))
-		strlcpy(buf, "local", size);
-	else if (s->src[0] == '[')
-		snprintf(buf, size, "IPv6:%.*s", (int)(colon - s->src - 2),
-		    s->src + 1);
-	else
-		snprintf(buf, size, "%.*s", (int)(colon - s->src), s->src);
-}
-
 static void
 identify(struct session *s, const struct command *c, bool esmtp)
 {
@@ -185,9 +170,9 @@ identify(struct session *s, const struct command *c, bool esmtp)
 static void
 hello(struct session *s, char *buf, size_t size)
 {
-	char	 address[128];
+	char	 address[ADDR_MAX];
 
-	client_address(s, address, sizeof(address));
+	session_literal(s, address, sizeof(address));
 	snprintf(buf, size, "%s [%s]", s->helo, address);
 }
 
