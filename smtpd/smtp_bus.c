@@ -49,6 +49,8 @@ static bool			 subscribed[SUBSYSTEM_MAX];
 static bool			 paused;
 static void			(*pause_cb)(bool);
 
+static void	sub_write(struct subscriber *);
+
 static bool
 wants(const struct subscriber *s, enum subsystem subsystem)
 {
@@ -210,15 +212,24 @@ put_gaps(struct subscriber *s)
 	}
 }
 
+static bool
+is_full(const struct subscriber *s, size_t n)
+{
+	return unsent(s) + n > s->conf->buffer;
+}
+
 static void
 take(struct subscriber *s, enum subsystem subsystem, uint64_t time,
     const char *line, size_t n)
 {
+	/* A turn may bring more than the buffer holds: the pipe is asked first. */
+	if (!s->blocked && is_full(s, n))
+		sub_write(s);
 	if (s->dropping && unsent(s) <= s->conf->buffer / 2) {
 		s->dropping = false;
 		put_gaps(s);
 	}
-	if (!s->dropping && unsent(s) + n > s->conf->buffer) {
+	if (!s->dropping && is_full(s, n)) {
 		if (s->conf->overflow == OVERFLOW_WAIT)
 			wait_begin(s);
 		/* While clients wait, what is under way still fits above the bound. */
