@@ -382,25 +382,29 @@ spool_info(struct spool *sp, uint64_t recno, struct spool_message *out)
 
 /* -- background work -- */
 
-/* Is more than half of what is in use live, so that copying would not help? */
-static bool
-crowded(const struct spool *sp)
+struct use {
+	size_t	 live, used;
+};
+
+static struct use
+use_of(const struct spool *sp)
 {
 	const struct segment	*seg;
-	size_t			 live = 0, used = 0;
+	struct use		 u = { 0, 0 };
 
 	TAILQ_FOREACH(seg, &sp->segs, entry)
 		if (seg->state == SEG_LIVE || seg->state == SEG_BAD) {
-			live += seg->live;
-			used += seg->used;
+			u.live += seg->live;
+			u.used += seg->used;
 		}
-	return live > used / 2;
+	return u;
 }
 
 int
 spool_work(struct spool *sp)
 {
 	struct segment	*seg;
+	struct use	 use;
 	bool		 bad = false, stuck = false;
 
 	TAILQ_FOREACH(seg, &sp->segs, entry) {
@@ -419,8 +423,14 @@ spool_work(struct spool *sp)
 		sp->new_marks = true;
 		return 1;
 	}
-	if (!stuck && crowded(sp) && sp->nsegs < sp->opt.segments_max)
+	/* Where more than half is live, copying helps less than another segment. */
+	use = use_of(sp);
+	if (!stuck && use.live > use.used / 2 &&
+	    sp->nsegs < sp->opt.segments_max)
 		return segment_new(sp, sp->slots) != NULL;
+	/* Without room for one, copying must gain one, or it would never end. */
+	if (stuck && !bad && use.used - use.live < sp->opt.segment_size)
+		return 0;
 	return copy_oldest(sp);
 }
 
