@@ -34,12 +34,6 @@ log_setname(const char *process)
 }
 
 int
-log_verbosity(void)
-{
-	return log_level;
-}
-
-int
 log_to_stderr(void)
 {
 	return log_stderr;

@@ -12,7 +12,6 @@
 /* to_stderr 0: syslog.  level 0: no debug lines; 1: log_debug too. */
 void	log_init(int to_stderr, int verbosity);
 void	log_setname(const char *process);
-int	log_verbosity(void);
 int	log_to_stderr(void);
 
 void	log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

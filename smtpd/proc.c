@@ -55,8 +55,8 @@ proc_by_name(const char *name)
 	return p;
 }
 
-void
-proc_drop(const char *user, const char *root)
+static void
+drop(const char *user, const char *root)
 {
 	struct passwd	*pw;
 
@@ -223,7 +223,7 @@ proc_child(enum process self, const char *user, const char *root)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	fcntl(PROC_PARENT_FD, F_SETFD, FD_CLOEXEC);
-	proc_drop(user, root);
+	drop(user, root);
 	loop_init();
 	proc_parent = ipc_new(self, PROC_PARENT, PROC_PARENT_FD, parent_cb,
 	    NULL);

@@ -36,10 +36,9 @@ extern bool		 proc_restarted;	/* this process takes the place of one that died *
 
 /* PROC_MAX if there is none. */
 enum process	proc_by_name(const char *);
-/* Becomes user (when started as root; never uid 0) in root (NULL: the user's home). */
-void	proc_drop(const char *user, const char *root);
 /*
- * The life of a child: drop privileges, read the configuration, run the loop.
+ * The life of a child: become user (when started as root; never uid 0) in root
+ * (NULL: the user's home), read the configuration, run the loop.
  * main() runs when the configuration is known; then peers are introduced.
  */
 void	proc_child(enum process, const char *user, const char *root);

@@ -7,7 +7,6 @@
  * decision is made.  What a peer sent is made safe here (smtpd-report(7)).
  * Used by every process that reports.
  */
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/report.h"
@@ -43,12 +42,8 @@ void	report_timeout(const struct report_source *);
 /* Lines that died with a process: nobody knows how many, so COUNT is 0. */
 void	report_gap_unknown(enum subsystem, uint64_t time);
 
-/*
- * Where the lines go: the process's bus (smtp_bus.c) writes them once per
- * dialect in use.  report_wanted() spares the work where nobody listens.
- */
+/* Where the lines go: the process's bus (smtp_bus.c) writes them once per dialect in use. */
 void	report_send(const struct report_source *, enum event_id,
 	    const struct report_value *, size_t n);
-bool	report_wanted(enum subsystem);
 
 #endif

@@ -45,7 +45,6 @@ struct subscriber {
 
 static struct subscriber	*subs;
 static size_t			 nsubs;
-static bool			 subscribed[SUBSYSTEM_MAX];
 static bool			 paused;
 static void			(*pause_cb)(bool);
 
@@ -242,12 +241,6 @@ take(struct subscriber *s, enum subsystem subsystem, uint64_t time,
 		put(s, line, n);
 }
 
-bool
-report_wanted(enum subsystem subsystem)
-{
-	return subscribed[subsystem];
-}
-
 void
 report_send(const struct report_source *src, enum event_id event,
     const struct report_value *v, size_t n)
@@ -398,7 +391,8 @@ writable_cb(evutil_socket_t fd, short what, void *arg)
 	sub_write(s);
 }
 
-void
+/* An end-of-turn hook: writes what the pipes take. */
+static void
 bus_flush(void)
 {
 	struct subscriber	*s;
@@ -464,7 +458,7 @@ void
 bus_init(void (*cb)(bool))
 {
 	const struct proc_conf	*c;
-	size_t			 n = 0, i;
+	size_t			 n = 0;
 
 	pause_cb = cb;
 	TAILQ_FOREACH(c, &proc_conf->procs, entry)
@@ -478,8 +472,6 @@ bus_init(void (*cb)(bool))
 		s->fd = -1;
 		s->log = proclog_new(c->name);
 		event_assign(&s->patience, loop_base, -1, 0, patience_cb, s);
-		for (i = 0; i < SUBSYSTEM_MAX; i++)
-			subscribed[i] |= wants(s, i);
 	}
 	loop_at_end(bus_flush);
 }

@@ -20,7 +20,5 @@ void	bus_proc_output(unsigned index, int fd);
 bool	bus_paused(void);
 /* Has every running subscriber been written all there is? */
 bool	bus_idle(void);
-/* Writes what the pipes take: an end-of-turn hook. */
-void	bus_flush(void);
 
 #endif
