@@ -47,7 +47,6 @@ struct listen {
 	char		*hostname;	/* NULL: conf.hostname */
 	char		*tag;
 	bool		 mask_src;
-	bool		 no_dsn;	/* DSN is not offered anyway */
 };
 
 struct pki {

@@ -148,7 +148,7 @@ struct ipc *ipc_new(enum process self, enum process peer, int fd, ipc_cb, void *
 void	 ipc_free(struct ipc *);
 /* Bytes queued and not yet taken by the socket: stop producing above your bound. */
 size_t	 ipc_backlog(const struct ipc *);
-/* Called when the backlog has gone down to zero after having been more. */
+/* fn is called when the socket, having been full, has taken all that waited. */
 void	 ipc_on_drain(struct ipc *, void (*fn)(struct ipc *, void *));
 /* Reads and dispatches what is there now, without waiting. */
 void	 ipc_drain(struct ipc *);

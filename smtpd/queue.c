@@ -127,7 +127,7 @@ end_of_turn(void)
 	if (queue_spool == NULL)
 		return;
 	commit_flush();
-	sched_feed_all();
+	deliver_feed_all();
 	spool_turn();
 	stop_when_done();
 }

@@ -115,7 +115,6 @@ size_t		 commit_pending(void);
 /* queue_sched.c */
 void		 sched_init(void);
 void		 sched_envelope(struct envelope *);	/* it has a next try */
-void		 sched_feed_all(void);
 void		 sched_done(struct envelope *, enum job_result, struct slice why);
 void		 sched_died(struct envelope *);
 /* Its content could not be read: error is why. */
@@ -126,9 +125,9 @@ size_t		 sched_waiting(void);
 
 /* queue_deliver.c */
 struct user	*user_get(const char *name);
-struct user	*user_next(struct user *);	/* NULL: the first */
 void		 deliver_ready(struct envelope *);
-void		 deliver_feed(struct user *);
+/* Gives every user's deliver what it may take now; asks the parent for one where there is none. */
+void		 deliver_feed_all(void);
 void		 deliver_met(struct slice user, int fd);
 void		 deliver_none(struct slice user, bool permanent, struct slice why);
 void		 deliver_check_time(void);

@@ -25,12 +25,6 @@
 
 static TAILQ_HEAD(, user)	 users = TAILQ_HEAD_INITIALIZER(users);
 
-struct user *
-user_next(struct user *u)
-{
-	return u == NULL ? TAILQ_FIRST(&users) : TAILQ_NEXT(u, entry);
-}
-
 static struct user *
 user_find(struct slice name)
 {
@@ -270,8 +264,8 @@ want_deliver(struct user *u)
 	ipc_end(proc_parent);
 }
 
-void
-deliver_feed(struct user *u)
+static void
+feed(struct user *u)
 {
 	struct envelope	*e;
 
@@ -289,12 +283,12 @@ deliver_feed(struct user *u)
 }
 
 void
-sched_feed_all(void)
+deliver_feed_all(void)
 {
 	struct user	*u, *next;
 
 	TAILQ_FOREACH_SAFE(u, &users, entry, next)
-		deliver_feed(u);
+		feed(u);
 }
 
 /* -- answers -- */

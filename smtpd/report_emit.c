@@ -12,7 +12,7 @@
 
 /*
  * bar: the table has this field last, so `|` may stand in it.
- * One buffer: an event has one text of a peer, or they are made safe by two.
+ * Lives until the next call but one: no event has more than two such texts.
  */
 static struct slice
 safe(struct slice text, bool bar)
@@ -31,7 +31,7 @@ report_link_connect(const struct report_source *src, struct slice rdns,
 		{ RF_RDNS,	.text = safe(rdns, false) },
 		{ RF_FCRDNS,	.token = fcrdns_names[fcrdns] },
 		{ RF_SRC,	.text = from },
-		{ RF_DEST,	.text = dest },
+		{ RF_DEST,	.text = safe(dest, false) },
 	};
 
 	report_send(src, EV_LINK_CONNECT, v, nitems(v));

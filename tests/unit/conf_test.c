@@ -308,7 +308,7 @@ check_listen(struct conf *c)
 	assert_int_equal(l->tls, LISTEN_SMTPS);
 	assert_string_equal(l->hostname, "mx");
 	assert_string_equal(l->tag, "T");
-	assert_true(l->mask_src && l->no_dsn);
+	assert_true(l->mask_src);
 	l = TAILQ_NEXT(l, entry);
 	assert_string_equal(l->on, "::1");
 	assert_int_equal(l->port, 587);

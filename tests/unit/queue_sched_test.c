@@ -314,7 +314,7 @@ turn(struct user *u)
 	ipc_flush_all();
 	if (u->deliver != NULL)
 		ipc_drain(u->deliver);
-	sched_feed_all();
+	deliver_feed_all();
 	ipc_flush_all();
 	ipc_drain(parent);
 	if (them.ipc != NULL)
