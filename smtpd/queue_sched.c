@@ -17,7 +17,7 @@
 
 #define BACKOFF_FIRST	10		/* seconds; times attempts squared */
 #define BACKOFF_MAX	(4 * 3600)
-#define DEATH_RETRY	1		/* seconds after a deliver died with it */
+#define DEATH_RETRY	1		/* seconds, times deaths squared: it may not be to blame */
 #define FLUSH_WITHIN	1		/* seconds until a fate is durable */
 #define FLUSH_AGAIN	10		/* seconds until the next try, if it failed */
 
@@ -263,6 +263,6 @@ sched_died(struct envelope *e)
 	e->attempts++;
 	if (e->deaths < UINT8_MAX)
 		e->deaths++;
-	failed(e, e->deaths <= 2 ? DEATH_RETRY : sched_backoff(e->attempts),
+	failed(e, (int64_t)DEATH_RETRY * e->deaths * e->deaths,
 	    SLICE("its deliver process died"));
 }

@@ -73,7 +73,7 @@ wait "$load_pid" 2>/dev/null
 queue_empty() { [ -z "$("$SMTPCTL" show queue)" ]; }
 smtpd_stop || note "forced to stop"
 smtpd_start
-ok "the queue runs empty" wait_for 120 queue_empty
+ok "the queue runs empty" wait_for 240 queue_empty
 
 sed 's/^\(........\).*/\1/' "$T/ids" | sort -u >"$T/accepted"
 ls "$T/Maildir/new" | sed 's/^[0-9]*\.\([0-9a-f]\{8\}\).*/\1/' | sort >"$T/delivered"
