@@ -353,10 +353,15 @@ handshake(struct io *io)
 	io->cb(io, IO_SECURED);
 }
 
-/* After output: what waited for its end. */
+/*
+ * After output: what waited for its end.  The owner may go on, and produce
+ * what goes out by a hook that has run already.
+ */
 static void
 written(struct io *io)
 {
+	if (io->finishing || io->ended || io->handshake || io->backed_up)
+		loop_again();
 	if (io->finishing || io->ended) {
 		io->cb(io, IO_CLOSED);
 		return;

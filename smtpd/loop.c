@@ -17,7 +17,7 @@ struct event_base	*loop_base;
 
 static void		(*hooks[NHOOKS])(void);
 static size_t		 nhooks;
-static bool		 stopping, clocks_read;
+static bool		 stopping, again, clocks_read;
 static uint64_t		 mono, wall;
 
 /* A clock is read when somebody asks for the first time in a turn. */
@@ -51,11 +51,18 @@ loop_at_end(void (*fn)(void))
 	hooks[nhooks++] = fn;
 }
 
+void
+loop_again(void)
+{
+	again = true;
+}
+
 static void
 run_hooks(void)
 {
 	size_t	 i;
 
+	again = false;
 	for (i = 0; i < nhooks; i++)
 		hooks[i]();
 }
@@ -67,7 +74,8 @@ loop_run(void)
 	run_hooks();
 	while (!stopping) {
 		clocks_read = false;
-		if (event_base_loop(loop_base, EVLOOP_ONCE) == -1)
+		if (event_base_loop(loop_base, again ?
+		    EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE) == -1)
 			fatalx("event_base_loop failed");
 		run_hooks();
 	}

@@ -16,6 +16,8 @@ extern struct event_base *loop_base;
 void	loop_init(void);
 /* fn runs at the end of every turn; at most 8 hooks. */
 void	loop_at_end(void (*fn)(void));
+/* A hook produced what an earlier one sends: the next turn does not wait for an event. */
+void	loop_again(void);
 /* Turns until loop_stop() has been called; returns after that turn's hooks. */
 void	loop_run(void);
 void	loop_stop(void);

@@ -47,6 +47,7 @@ static struct subscriber	*subs;
 static size_t			 nsubs;
 static bool			 paused;
 static void			(*pause_cb)(bool);
+static struct event		 pause_changed;
 
 static void	sub_write(struct subscriber *);
 
@@ -70,6 +71,16 @@ recompute_pause(void)
 	if (now == paused)
 		return;
 	paused = now;
+	event_active(&pause_changed, EV_TIMEOUT, 0);
+}
+
+/* By an event: lines are sent in the midst of a session, or after the hooks of sessions. */
+static void
+pause_changed_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
 	pause_cb(paused);
 }
 
@@ -461,6 +472,7 @@ bus_init(void (*cb)(bool))
 	size_t			 n = 0;
 
 	pause_cb = cb;
+	event_assign(&pause_changed, loop_base, -1, 0, pause_changed_cb, NULL);
 	TAILQ_FOREACH(c, &proc_conf->procs, entry)
 		n++;
 	if ((subs = calloc(n + 1, sizeof(*subs))) == NULL)
