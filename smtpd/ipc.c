@@ -51,7 +51,7 @@ static const struct ipc_row {
 	[IPC_WINDOW]	= { "window", FROM(QUEUE) | FROM(DELIVER), FROM(SMTP) | FROM(QUEUE), 4, 4, false },
 	[IPC_CONTENT]	= { "content", FROM(SMTP), FROM(QUEUE), 8, IPC_MAX_DATA, false },
 	[IPC_COMMIT]	= { "commit", FROM(SMTP), FROM(QUEUE), 40, IPC_MAX_DATA, false },
-	[IPC_COMMITTED]	= { "committed", FROM(QUEUE), FROM(SMTP), 13, 13, false },
+	[IPC_COMMITTED]	= { "committed", FROM(QUEUE), FROM(SMTP), 5, 5, false },
 	[IPC_DISCARD]	= { "discard", FROM(SMTP), FROM(QUEUE), 4, 4, false },
 	[IPC_SPACE]	= { "space", FROM(QUEUE), FROM(SMTP), 1, 1, false },
 	[IPC_ORPHAN]	= { "orphan", FROM(QUEUE), FROM(SMTP), 20, 20, false },

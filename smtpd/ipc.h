@@ -47,7 +47,7 @@ enum ipc_type {			/* rows of ipc.c: sender, receiver, payload */
 	IPC_WINDOW,		/* queue to smtp, deliver to queue: u32 bytes more of content may be sent */
 	IPC_CONTENT,		/* u32 msgid, bytes: a piece of a large message */
 	IPC_COMMIT,		/* struct ipc_commit */
-	IPC_COMMITTED,		/* u32 msgid, u8 enum commit_result, u64 size */
+	IPC_COMMITTED,		/* u32 msgid, u8 enum commit_result */
 	IPC_DISCARD,		/* u32 msgid: forget it, no answer */
 	IPC_SPACE,		/* queue to smtp: u8 1: takes mail, 0: full (452) */
 	IPC_ORPHAN,		/* queue to smtp: u64 session, u32 msgid, u64 size: committed for a dead smtp */

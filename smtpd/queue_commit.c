@@ -250,12 +250,11 @@ commit_discard(uint32_t msgid)
 /* -- commit -- */
 
 static void
-tell_result(uint32_t msgid, enum commit_result result, uint64_t size)
+tell_result(uint32_t msgid, enum commit_result result)
 {
 	ipc_begin(queue_smtp, IPC_COMMITTED);
 	ipc_put_u32(queue_smtp, msgid);
 	ipc_put_u8(queue_smtp, result);
-	ipc_put_u64(queue_smtp, size);
 	ipc_end(queue_smtp);
 }
 
@@ -263,7 +262,7 @@ static void
 answer(struct open *o, enum commit_result result)
 {
 	if (queue_smtp != NULL && o->life == smtp_life)
-		tell_result(o->msg->msgid, result, o->msg->size);
+		tell_result(o->msg->msgid, result);
 }
 
 static void
@@ -346,7 +345,7 @@ commit_begin(const struct ipc_commit *c)
 	bool		 kept;
 
 	if (o == NULL || o->committing) {
-		tell_result(c->msgid, COMMIT_TEMPFAIL, 0);
+		tell_result(c->msgid, COMMIT_TEMPFAIL);
 		return;
 	}
 	/* lookup sent them first, but its socket may be read later. */
