@@ -31,6 +31,7 @@ static size_t			 nsessions;
 static bool			 ending;	/* the process is told to stop */
 
 static void	io_event(struct io *, enum io_event);
+static void	lookup_failed(struct session *);
 
 static struct session *
 session_of(struct io *io)
@@ -351,8 +352,12 @@ timed_out(struct session *s)
 		session_committed(s->tx->msgid, COMMIT_TEMPFAIL);
 		return;
 	}
+	/* It is not the client that is late. */
+	if (s->waiting == WAITING_LOOKUP) {
+		lookup_failed(s);
+		return;
+	}
 	report_timeout(&s->source);
-	s->waiting = WAITING_NOT;
 	session_rollback(s);
 	if (s->state == STATE_TLS) {
 		session_close(s);
@@ -438,6 +443,14 @@ rcpt_answered(struct session *s, enum reply r)
 	answered(s);
 }
 
+/* The queue may hold envelopes that we shall never be told of: nothing of it is accepted. */
+static void
+lookup_failed(struct session *s)
+{
+	s->tx->refusal = REFUSED_TEMP;
+	rcpt_answered(s, REPLY_RCPT_TEMPFAIL);
+}
+
 void
 session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
     enum verdict verdict, const struct ipc_msg *evpids, uint32_t n)
@@ -472,13 +485,9 @@ session_lookup_lost(void)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &sessions, entry, next) {
-		if (s->waiting != WAITING_LOOKUP)
-			continue;
-		/* The queue may hold envelopes that we shall never be told of. */
-		s->tx->refusal = REFUSED_TEMP;
-		rcpt_answered(s, REPLY_RCPT_TEMPFAIL);
-	}
+	TAILQ_FOREACH_SAFE(s, &sessions, entry, next)
+		if (s->waiting == WAITING_LOOKUP)
+			lookup_failed(s);
 }
 
 void
