@@ -18,7 +18,7 @@
 
 #define CONTENT_SMALL	(128 * 1024)		/* above, the queue gets it in pieces */
 #define CONTENT_FIRST	(8 * 1024)
-#define CONTENT_BOUND	(64 * 1024 * 1024)	/* in all sessions; then it is handed on early */
+#define CONTENT_BOUND	(64 * 1024 * 1024)	/* in all; then it is handed on early, as the queue allows */
 #define LEASES		4
 #define LEASE_LOW	1024			/* msgids left: ask for more */
 #define LOOP_RECEIVED	100
@@ -213,6 +213,14 @@ send_piece(struct tx *tx)
 	return true;
 }
 
+/* Is more content here than may be, what the queue did not yet take included? */
+static bool
+content_full(void)
+{
+	return content_bytes + (smtp_queue == NULL ? 0 :
+	    ipc_backlog(smtp_queue)) > CONTENT_BOUND;
+}
+
 /* Makes room for what a byte of input may become; false if that has to wait. */
 static bool
 make_room(struct tx *tx)
@@ -228,7 +236,7 @@ make_room(struct tx *tx)
 			return true;
 	}
 	if (tx->content_size >= CONTENT_SMALL ||
-	    (content_bytes > CONTENT_BOUND && tx->content_size > 0))
+	    (content_full() && tx->content_size > 0))
 		tx->large = true;
 	if (tx->large && tx->content_size > 0) {
 		if (smtp_queue == NULL) {
