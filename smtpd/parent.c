@@ -154,6 +154,7 @@ parent_main(struct conf *conf)
 {
 	parent_conf = conf;
 	proc_self = PROC_PARENT;
+	proc_seal();
 	loop_init();
 	make_spool();
 	parent_keys_load();

@@ -55,6 +55,13 @@ proc_by_name(const char *name)
 	return p;
 }
 
+void
+proc_seal(void)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) == -1)
+		fatal("prctl PR_SET_DUMPABLE");
+}
+
 static void
 drop(const char *user, const char *root)
 {
@@ -79,8 +86,7 @@ drop(const char *user, const char *root)
 	} else if (root != NULL && strcmp(root, EMPTYDIR) != 0 &&
 	    chdir(root) == -1)
 		fatal("chdir %s", root);
-	if (prctl(PR_SET_DUMPABLE, 0) == -1)
-		fatal("prctl PR_SET_DUMPABLE");
+	proc_seal();
 }
 
 static struct conf_source *

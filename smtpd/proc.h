@@ -36,6 +36,8 @@ extern bool		 proc_restarted;	/* this process takes the place of one that died *
 
 /* PROC_MAX if there is none. */
 enum process	proc_by_name(const char *);
+/* From now on no other process of the same user reads or traces this one. */
+void	proc_seal(void);
 /*
  * The life of a child: become user (when started as root; never uid 0) in root
  * (NULL: the user's home), read the configuration, run the loop.
