@@ -260,9 +260,12 @@ sched_unreadable(struct envelope *e, int error)
 void
 sched_died(struct envelope *e)
 {
+	int64_t	 delay;
+
 	e->attempts++;
 	if (e->deaths < UINT8_MAX)
 		e->deaths++;
-	failed(e, (int64_t)DEATH_RETRY * e->deaths * e->deaths,
+	delay = (int64_t)DEATH_RETRY * e->deaths * e->deaths;
+	failed(e, delay < BACKOFF_MAX ? delay : BACKOFF_MAX,
 	    SLICE("its deliver process died"));
 }

@@ -576,7 +576,8 @@ test_deaths(void **state)
 		assert_int_equal(u->nrunning, 0);
 		assert_int_equal(u->nold, 0);
 		assert_int_equal(nmarks, 3 * i);	/* each is an attempt */
-		advance(1);
+		assert_int_equal(marks[nmarks - 1].r.next, queue_now() + (int)(i * i));
+		advance(i * i);
 	}
 	/* A new one waits as well: each of the three runs by itself. */
 	sched_envelope(mail("deaths", 5, 3600));
@@ -590,8 +591,7 @@ test_deaths(void **state)
 	}
 	assert_int_equal(them.n, 1);
 	die(u);			/* that is the one */
-	assert_in_range(marks[nmarks - 1].r.next, queue_now() + 90,
-	    queue_now() + 99);
+	assert_int_equal(marks[nmarks - 1].r.next, queue_now() + 9);
 	turn(u);
 	advance(2);
 	turn(u);
@@ -607,6 +607,30 @@ test_deaths(void **state)
 	assert_int_equal(them.attempt, 4);
 	say_all(u, JOB_DONE);
 	assert_int_equal(sched_waiting(), 0);
+	die(u);
+}
+
+/* However often it was in a death, it is tried within the longest wait. */
+static void
+test_many_deaths(void **state)
+{
+	struct user	*u = user_get("mourned");
+	struct envelope	*e = mail("mourned", 5, 3600 * 10000);
+
+	(void)state;
+	e->deaths = 200;
+	sched_envelope(e);
+	turn(u);
+	meet("mourned", 0);
+	turn(u);
+	die(u);
+	assert_int_equal(nmarks, 1);
+	assert_int_equal(marks[0].r.next, queue_now() + 4 * 3600);
+	advance(4 * 3600);
+	turn(u);
+	meet("mourned", 0);
+	turn(u);
+	say_all(u, JOB_DONE);
 	die(u);
 }
 
@@ -986,6 +1010,7 @@ main(void)
 		cmocka_unit_test_setup(test_expiry, begin),
 		cmocka_unit_test_setup(test_slots, begin),
 		cmocka_unit_test_setup(test_deaths, begin),
+		cmocka_unit_test_setup(test_many_deaths, begin),
 		cmocka_unit_test_setup(test_answers, begin),
 		cmocka_unit_test_setup(test_none, begin),
 		cmocka_unit_test_setup(test_asking, begin),
