@@ -40,7 +40,13 @@ table_file_cut(struct table_entry *e, const char *line, size_t n)
 		if (word > 1 && line[word - 1] == ':')
 			e->item--;
 	}
-	for (at = key; at < n && (blank(line[at]) || line[at] == ':'); at++)
+	/* One colon: a value may begin with another, as `:include:` does. */
+	for (at = key; at < n && blank(line[at]); at++)
+		;
+	if (at < n && line[at] == ':' &&
+	    (at == key || at + 1 == n || blank(line[at + 1])))
+		at++;
+	for (; at < n && blank(line[at]); at++)
 		;
 	e->key = (uint32_t)key;
 	e->at = (uint32_t)at;
