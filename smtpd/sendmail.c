@@ -3,6 +3,7 @@
  * sendmail(8): gives a message from standard input to smtpd over its
  * submission socket, or keeps it until smtpd runs.  A program of its own.
  */
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <ctype.h>
@@ -87,19 +88,46 @@ show_queue(void)
 	err(EX_OSFILE, "%s", program);
 }
 
+static bool
+write_all(int to, const char *buf, size_t n)
+{
+	ssize_t	 w;
+
+	for (; n > 0; buf += w, n -= (size_t)w)
+		if ((w = write(to, buf, n)) == -1)
+			return false;
+	return true;
+}
+
 /* Copies what is there; false at the end. */
 static bool
 copy(int from, int to)
 {
-	char	 buf[65536];
-	ssize_t	 n, w, off;
+	char	 buf[32768];
+	ssize_t	 n;
 
 	if ((n = read(from, buf, sizeof(buf))) <= 0)
 		return n == -1 && errno == EINTR;
-	for (off = 0; off < n; off += w)
-		if ((w = write(to, buf + off, (size_t)(n - off))) == -1)
-			return false;
-	return true;
+	return write_all(to, buf, (size_t)n);
+}
+
+/* The same with CR LF for a lone LF, which is what people and scripts type. */
+static bool
+copy_lines(int from, int to)
+{
+	static char	 last;
+	char		 buf[32768], lines[2 * sizeof(buf)];
+	size_t		 used = 0;
+	ssize_t		 n, i;
+
+	if ((n = read(from, buf, sizeof(buf))) <= 0)
+		return n == -1 && errno == EINTR;
+	for (i = 0; i < n; i++) {
+		if (buf[i] == '\n' && last != '\r')
+			lines[used++] = '\r';
+		last = lines[used++] = buf[i];
+	}
+	return write_all(to, lines, used);
 }
 
 /* `sendmail -bs`: SMTP on standard input and output is the daemon's. */
@@ -114,8 +142,10 @@ speak_smtp(const char *path)
 		if (p[1].revents != 0 && !copy(p[1].fd, STDOUT_FILENO))
 			exit(EX_OK);
 		/* Replies still come after the last command. */
-		if (p[0].revents != 0 && !copy(STDIN_FILENO, p[1].fd))
+		if (p[0].revents != 0 && !copy_lines(STDIN_FILENO, p[1].fd)) {
+			shutdown(p[1].fd, SHUT_WR);
 			p[0].fd = -1;
+		}
 		p[0].revents = p[1].revents = 0;
 	}
 	err(EX_OSERR, "poll");

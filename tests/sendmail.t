@@ -5,7 +5,7 @@
 # codes, -bs, -bp, and what was kept is submitted at start.
 . tests/lib.sh
 
-plan 45
+plan 46
 
 SMTPD_CONTROL=$T/control
 export SMTPD_CONTROL
@@ -178,6 +178,9 @@ is "$(mails)" 1 "no recipient gets a message that one was refused for"
 printf 'EHLO x\r\nQUIT\r\n' | "$SENDMAIL" -bs >"$T/out"
 is "$? $(sed -n '1s/ .*//p; $s/ .*//p' "$T/out" | tr -d '\r' | tr '\n' ' ')" "0 220 221 " \
     "-bs speaks SMTP on standard input and output"
+printf 'EHLO x\nRSET\n' | timeout 20 "$SENDMAIL" -bs >"$T/out"
+is "$? $(sed -n '$p' "$T/out" | tr -d '\r')" "0 250 2.0.0 Reset state" \
+    "lines may end in LF there, and end of input ends the session"
 "$SENDMAIL" -bp >"$T/out" 2>&1
 is $? 0 "-bp shows the queue"
 
