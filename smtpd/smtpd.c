@@ -18,6 +18,7 @@
 #include "smtpd/log.h"
 #include "smtpd/parent.h"
 #include "smtpd/proc.h"
+#include "smtpd/table.h"
 
 static noreturn void
 usage(void)
@@ -35,8 +36,29 @@ find_program(const char *argv0)
 	if (realpath("/proc/self/exe", path) != NULL ||
 	    (strchr(argv0, '/') != NULL && realpath(argv0, path) != NULL))
 		return path;
-	errx(1, "%s: cannot tell where this program is; start it by its absolute path",
-	    argv0);
+	errx(1, "cannot tell where this program is, as /proc is not mounted; start it by its absolute path");
+}
+
+static void
+check_file(const char *what, const char *name, const char *path)
+{
+	if (path != NULL && access(path, R_OK) == -1)
+		warn("warning: %s %s: %s", what, name, path);
+}
+
+/* Files may come later, or be readable to root only: none is an error of the configuration. */
+static void
+check_files(const struct conf *conf)
+{
+	const struct table	*t;
+	const struct pki	*p;
+
+	TAILQ_FOREACH(t, &conf->tables, entry)
+		check_file("table", t->name, t->path);
+	TAILQ_FOREACH(p, &conf->pkis, entry) {
+		check_file("cert of pki", p->name, p->cert);
+		check_file("key of pki", p->name, p->key);
+	}
 }
 
 /* Sessions are bounded by descriptors: take what the system grants. */
@@ -131,6 +153,7 @@ main(int argc, char *argv[], char *envp[])
 	}
 	if ((conf = conf_load(file, macros, stderr)) == NULL)
 		exit(1);
+	check_files(conf);
 	if (check) {
 		fprintf(stderr, "configuration OK\n");
 		conf_free(conf);
