@@ -62,6 +62,8 @@ no_such_name(struct slice s)
 
 	if (s.n > 0 && memchr(s.p, '.', s.n) != NULL)
 		field.n = (size_t)((const char *)memchr(s.p, '.', s.n) - s.p);
+	if (s.n == 0)
+		errx(2, "an item of the list is empty");
 	if ((f = report_field_by_name(field)) != RF_MAX)
 		no_such_part(s, f);
 	nearest_init(&n, field);
