@@ -5,7 +5,7 @@
 # (The order of events at each step is in tests/smtp/*.chat.)
 . tests/lib.sh
 
-plan 34
+plan 35
 
 # lines N PAD: that many NOOPs with so long an argument, all at once; their
 # replies are read as they come, in at most PATIENCE seconds.
@@ -206,7 +206,11 @@ proc patient "sleep 2; exec cat >>'$T/r.patient'" buffer 64K overflow wait
 report smtp-in on patient
 CONF
 before=$(date +%s)
-ok "a flood is held back by overflow wait" noops 2000 1500
+noops 2000 1500 &
+flood=$!
+sleep 0.5
+ok "the submission socket is never held back" sh -c "echo x | timeout 1 '$SENDMAIL' '$USER_NAME'"
+ok "a flood is, by overflow wait" wait $flood
 ok "until the reader reads" test $(($(date +%s) - before)) -ge 1
 ok "nothing is missed" wait_for "$PATIENCE" accounted patient
 is "$(missed patient)" 0 "not a line"

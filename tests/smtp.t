@@ -3,10 +3,11 @@
 # Conversations: tests/smtp/*.chat, each played by tests/chat, against a daemon
 # with small limits.  What X.chat sends is delivered as X.body has it, with
 # X.trace in front, where these are.  timeout*.chat meet a daemon of little patience.
+# CHATS="tests/smtp/X.chat ..." plays these alone.
 . tests/lib.sh
 
 chats=${CHATS:-$(ls tests/smtp/*.chat)}
-plan $(($(echo "$chats" | wc -w) + $(ls tests/smtp/*.body tests/smtp/*.trace | wc -l) + 4))
+plan $(($(for chat in $chats; do ls "${chat%.chat}".*; done | wc -l) + 4))
 
 make_cert
 for name in PORT_TLS PORT_REQUIRE PORT_SMTPS; do
