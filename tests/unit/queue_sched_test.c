@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * When an envelope is tried and by whom: the heap, backoff, expiry, slots,
- * deaths, large and unreadable content.  Channels are real; time, libevent's
- * timers and the spool are the test's own.
+ * deaths, large and unreadable content, users that take turns.  Channels are
+ * real; time, libevent and the spool are the test's own.
  */
-/* objects: smtpd/queue_sched.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
+/* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -26,21 +26,12 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
-#define SECOND	1000000000ULL
-#define NTIMERS	64
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* -- time -- */
 
 struct event_base	*loop_base;
 static uint64_t		 mono = 1000 * SECOND;
-
-static struct timer {
-	struct event	*ev;
-	event_callback_fn fn;
-	void		*arg;
-	uint64_t	 due;		/* 0: not pending */
-} timers[NTIMERS];
 
 uint64_t
 loop_mono(void)
@@ -60,41 +51,25 @@ queue_now(void)
 	return (int64_t)(loop_wall() / 1000000);
 }
 
-static struct timer *
-timer_of(const struct event *ev)
-{
-	size_t	 i;
-
-	for (i = 0; i < NTIMERS; i++)
-		if (timers[i].ev == ev)
-			return &timers[i];
-	return NULL;
-}
-
-/* Only timers count here: channels are read when the test says so. */
+/* Channels are read when the test says so. */
 int
 event_assign(struct event *ev, struct event_base *base, evutil_socket_t fd,
     short what, event_callback_fn fn, void *arg)
 {
-	struct timer	*t;
-
+	(void)ev;
 	(void)base;
+	(void)fd;
 	(void)what;
-	if (fd != -1)
-		return 0;
-	assert_non_null(t = timer_of(NULL));
-	*t = (struct timer){ ev, fn, arg, 0 };
+	(void)fn;
+	(void)arg;
 	return 0;
 }
 
 int
 event_add(struct event *ev, const struct timeval *tv)
 {
-	struct timer	*t = timer_of(ev);
-
-	if (t != NULL)
-		t->due = mono + (uint64_t)tv->tv_sec * SECOND +
-		    (uint64_t)tv->tv_usec * 1000 + 1;
+	(void)ev;
+	(void)tv;
 	return 0;
 }
 
@@ -105,37 +80,18 @@ event_del(struct event *ev)
 	return 0;
 }
 
-int
-event_pending(const struct event *ev, short what, struct timeval *tv)
-{
-	(void)what;
-	(void)tv;
-	return timer_of(ev) != NULL && timer_of(ev)->due != 0;
-}
-
-int
-event_initialized(const struct event *ev)
-{
-	return timer_of(ev) != NULL;
-}
-
 static void
 advance(uint64_t seconds)
 {
-	size_t	 i;
-
 	mono += seconds * SECOND + 2;
-	for (i = 0; i < NTIMERS; i++)
-		if (timers[i].due != 0 && timers[i].due <= mono) {
-			timers[i].due = 0;
-			timers[i].fn(-1, EV_TIMEOUT, timers[i].arg);
-		}
+	sched_wake();
 }
 
 /* -- the spool -- */
 
 struct spool	*queue_spool;
 bool		 queue_stopping;
+struct queue_counters	 queue_counters;
 
 static struct {
 	uint64_t	 recno;
@@ -143,7 +99,7 @@ static struct {
 	struct spool_rcpt r;
 } marks[8192];
 static size_t	 nmarks;
-static int	 flush_error, flushes, read_error;
+static int	 read_error, waiting;
 static uint64_t	 unreadable;		/* record */
 static size_t	 readable;		/* bytes of it */
 
@@ -158,20 +114,15 @@ spool_mark(struct spool *sp, uint64_t recno, uint32_t i, const struct spool_rcpt
 	return 0;
 }
 
-int
-spool_dirty(const struct spool *sp)
+void
+queue_fates_waiting(void)
 {
-	(void)sp;
-	return 2;
+	waiting++;
 }
 
-int
-spool_flush(struct spool *sp)
+void
+queue_turn_again(void)
 {
-	(void)sp;
-	flushes++;
-	errno = flush_error;
-	return flush_error != 0 ? -1 : 0;
 }
 
 static uint64_t	 sizes[64];		/* of records */
@@ -314,7 +265,7 @@ turn(struct user *u)
 	ipc_flush_all();
 	if (u->deliver != NULL)
 		ipc_drain(u->deliver);
-	deliver_feed_all();
+	deliver_turn();
 	ipc_flush_all();
 	ipc_drain(parent);
 	if (them.ipc != NULL)
@@ -353,30 +304,44 @@ die(struct user *u)
 
 /* -- messages -- */
 
-static uint64_t	 evpids, recnos;
+static uint64_t	 evpids;		/* the last one */
+static uint32_t	 msgids;
 
-/* A message of one envelope for the user, known as evpid, not yet scheduled. */
+static struct envelope *
+add(struct message *m, const char *name, int64_t ttl)
+{
+	const struct ipc_envelope	 from = { .msgid = m->msgid,
+	    .evpid = evpids = (uint64_t)m->msgid << 32 | (m->n + 1),
+	    .ttl = ttl, .action = SLICE("a"), .user = slice_str(name),
+	    .rcpt = SLICE("r"), .dest = SLICE("d") };
+	struct envelope			*e = message_add(m, &from);
+
+	assert_non_null(e);
+	return e;
+}
+
+/* A message of one envelope for the user, known as evpids, not yet scheduled. */
 static struct envelope *
 mail(const char *name, uint64_t size, int64_t ttl)
 {
-	struct message	*m = message_new((uint32_t)++recnos);
-	struct envelope	*e;
+	struct message		*m = message_new(++msgids);
+	const struct ipc_commit	 c = { .msgid = msgids, .size = size,
+	    .sender = SLICE(""), .helo = SLICE(""), .src = SLICE("") };
 
 	assert_non_null(m);
-	m->recno = recnos % nitems(sizes);
-	m->arrival = queue_now();
-	m->size = sizes[m->recno] = size;
-	m->big = size > SPOOL_SMALL;
-	m->sender = strdup("");
-	m->helo = strdup("");
-	m->src = strdup("");
-	assert_non_null(e = message_add(m, ++evpids));
-	e->user = user_get(name);
-	e->ttl = ttl;
-	e->action = strdup("a");
-	e->rcpt = strdup("r");
-	e->dest = strdup("d");
-	return e;
+	assert_int_equal(message_fill(m, &c, queue_now()), 0);
+	m->recno = msgids % nitems(sizes);
+	sizes[m->recno] = size;
+	return add(m, name, ttl);
+}
+
+static struct user *
+user(const char *name)
+{
+	struct user	*u = user_get(slice_str(name));
+
+	assert_non_null(u);
+	return u;
 }
 
 static enum spool_state
@@ -396,7 +361,6 @@ start(void **state)
 	pair(fd);
 	proc_parent = ipc_new(PROC_QUEUE, PROC_PARENT, fd[0], parent_cb, NULL);
 	parent = ipc_new(PROC_PARENT, PROC_QUEUE, fd[1], parent_cb, NULL);
-	sched_init();
 	return 0;
 }
 
@@ -405,7 +369,7 @@ begin(void **state)
 {
 	(void)state;
 	nmarks = 0;
-	wanted = flushes = flush_error = read_error = 0;
+	wanted = waiting = read_error = 0;
 	unreadable = UINT64_MAX;
 	readable = 0;
 	return 0;
@@ -422,42 +386,42 @@ test_backoff(void **state)
 	(void)state;
 	for (n = 1; n < 300; n++) {
 		base = n > 37 ? 4 * 3600 : 10 * (int64_t)n * n;
-		v = sched_backoff(n);
+		v = fate_backoff(n);
 		assert_in_range(v, base, base + base / 10);
 	}
-	v = sched_backoff(UINT32_MAX);
+	v = fate_backoff(UINT32_MAX);
 	assert_in_range(v, 4 * 3600, 4 * 3600 + 1440);
 }
 
 static void
 test_heap(void **state)
 {
-	struct user	*u = user_get("heap");
+	struct user	*u = user("heap");
 	struct envelope	*e, *before = NULL;
 	size_t		 i, n = 0;
 
 	(void)state;
 	for (i = 0; i < 3000; i++) {
 		e = mail("heap", 0, 3600);
-		e->next = queue_now() + 1 + arc4random_uniform(1000);
-		sched_envelope(e);
+		e->due = mono + (1 + arc4random_uniform(1000)) * SECOND;
+		sched_add(e);
 		assert_int_equal(e->state, ENV_WAITING);
 	}
-	assert_int_equal(sched_waiting(), 3000);
+	assert_int_equal(sched_count().waiting, 3000);
 	advance(500);
 	TAILQ_FOREACH(e, &u->fresh, entry) {
 		assert_int_equal(e->state, ENV_READY);
-		assert_true(e->next <= queue_now());
+		assert_true(e->due <= mono);
 		n++;
 	}
 	assert_true(n > 0);
-	assert_int_equal(sched_waiting(), 3000 - n);
+	assert_int_equal(sched_count().waiting, 3000 - n);
 	advance(500);
 	TAILQ_FOREACH(e, &u->fresh, entry) {
-		assert_true(before == NULL || before->next <= e->next);
+		assert_true(before == NULL || before->due <= e->due);
 		before = e;
 	}
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	deliver_none(SLICE("heap"), true, SLICE("over"));
 	assert_int_equal(nmarks, 3000);
 	assert_true(TAILQ_EMPTY(&u->fresh));
@@ -466,12 +430,12 @@ test_heap(void **state)
 static void
 test_expiry(void **state)
 {
-	struct user	*u = user_get("expiry");
+	struct user	*u = user("expiry");
 	struct envelope	*e = mail("expiry", 5, 100), *other;
 	uint64_t	 evpid = e->evpid;
 
 	(void)state;
-	sched_envelope(e);
+	sched_add(e);
 	turn(u);
 	assert_int_equal(wanted, 1);
 	meet("expiry", 0);
@@ -493,12 +457,12 @@ test_expiry(void **state)
 	assert_int_equal(last_state(), SPOOL_EXPIRED);
 
 	other = mail("expiry", 5, 100);
-	sched_envelope(other);
+	sched_add(other);
 	turn(u);
 	advance(1000);
 	say_all(u, JOB_DONE);
 	assert_int_equal(last_state(), SPOOL_DONE);
-	sched_envelope(mail("expiry", 5, 100));
+	sched_add(mail("expiry", 5, 100));
 	turn(u);
 	say_all(u, JOB_PERMFAIL);
 	assert_int_equal(last_state(), SPOOL_FAILED);
@@ -508,7 +472,7 @@ test_expiry(void **state)
 static void
 test_slots(void **state)
 {
-	struct user	*u = user_get("slots");
+	struct user	*u = user("slots");
 	struct envelope	*e;
 	uint64_t	 first;
 	size_t		 i, old = 0;
@@ -517,11 +481,11 @@ test_slots(void **state)
 	for (i = 0; i < 40; i++) {
 		e = mail("slots", 5, 3600);
 		e->attempts = 1;
-		sched_envelope(e);
+		sched_add(e);
 	}
 	first = evpids + 1;
 	for (i = 0; i < 40; i++)
-		sched_envelope(mail("slots", 5, 3600));
+		sched_add(mail("slots", 5, 3600));
 	turn(u);
 	meet("slots", 0);
 	turn(u);
@@ -545,7 +509,7 @@ test_slots(void **state)
 	for (i = 0; i < 40; i++) {
 		e = mail("slots", 5, 3600);
 		e->attempts = 1;
-		sched_envelope(e);
+		sched_add(e);
 	}
 	turn(u);
 	assert_int_equal(them.n, 32);
@@ -553,19 +517,19 @@ test_slots(void **state)
 	say_all(u, JOB_DONE);
 	say_all(u, JOB_DONE);
 	assert_int_equal(u->nold, 0);
-	assert_int_equal(deliver_running(), 0);
+	assert_int_equal(sched_count().running, 0);
 	die(u);
 }
 
 static void
 test_deaths(void **state)
 {
-	struct user	*u = user_get("deaths");
+	struct user	*u = user("deaths");
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < 3; i++)
-		sched_envelope(mail("deaths", 5, 3600));
+		sched_add(mail("deaths", 5, 3600));
 	for (i = 1; i <= 2; i++) {
 		turn(u);
 		meet("deaths", 0);
@@ -576,11 +540,10 @@ test_deaths(void **state)
 		assert_int_equal(u->nrunning, 0);
 		assert_int_equal(u->nold, 0);
 		assert_int_equal(nmarks, 3 * i);	/* each is an attempt */
-		assert_int_equal(marks[nmarks - 1].r.next, queue_now() + (int)(i * i));
 		advance(i * i);
 	}
 	/* A new one waits as well: each of the three runs by itself. */
-	sched_envelope(mail("deaths", 5, 3600));
+	sched_add(mail("deaths", 5, 3600));
 	turn(u);
 	meet("deaths", 0);
 	turn(u);
@@ -606,7 +569,7 @@ test_deaths(void **state)
 	assert_int_equal(them.n, 1);
 	assert_int_equal(them.attempt, 4);
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	die(u);
 }
 
@@ -614,12 +577,12 @@ test_deaths(void **state)
 static void
 test_many_deaths(void **state)
 {
-	struct user	*u = user_get("mourned");
+	struct user	*u = user("mourned");
 	struct envelope	*e = mail("mourned", 5, 3600 * 10000);
 
 	(void)state;
 	e->deaths = 200;
-	sched_envelope(e);
+	sched_add(e);
 	turn(u);
 	meet("mourned", 0);
 	turn(u);
@@ -638,12 +601,12 @@ test_many_deaths(void **state)
 static void
 test_answers(void **state)
 {
-	struct user	*u = user_get("answers");
+	struct user	*u = user("answers");
 	struct envelope	*e = mail("answers", 5, 3600);
 	uint64_t	 evpid = e->evpid;
 
 	(void)state;
-	sched_envelope(e);
+	sched_add(e);
 	turn(u);
 	meet("answers", 0);
 	turn(u);
@@ -663,11 +626,11 @@ test_answers(void **state)
 static void
 test_none(void **state)
 {
-	struct user	*u = user_get("none");
+	struct user	*u = user("none");
 
 	(void)state;
-	sched_envelope(mail("none", 5, 3600));
-	sched_envelope(mail("none", 5, 3600));
+	sched_add(mail("none", 5, 3600));
+	sched_add(mail("none", 5, 3600));
 	turn(u);
 	turn(u);
 	assert_int_equal(wanted, 1);
@@ -687,15 +650,16 @@ test_none(void **state)
 static void
 test_asking(void **state)
 {
-	struct user	*u = user_get("asking");
+	struct user	*u = user("asking");
 
 	(void)state;
-	sched_envelope(mail("asking", 5, 3600));
+	sched_add(mail("asking", 5, 3600));
 	turn(u);
 	advance(30);
 	turn(u);
 	assert_int_equal(wanted, 1);
 	advance(31);
+	deliver_check_time();
 	turn(u);
 	assert_int_equal(wanted, 2);
 	/* One that dies at once is not asked for at once, but soon, unasked. */
@@ -725,17 +689,17 @@ grant(uint32_t n)
 static void
 test_large(void **state)
 {
-	struct user	*u = user_get("large");
+	struct user	*u = user("large");
 	struct envelope	*e = mail("large", LARGE, 3600);
 	int		 i;
 
 	(void)state;
-	sched_envelope(e);
+	sched_add(e);
 	turn(u);
 	meet("large", 100000);
 	turn(u);
 	assert_int_equal(them.n, 1);
-	sched_envelope(mail("large", 5, 3600));
+	sched_add(mail("large", 5, 3600));
 	turn(u);
 	assert_int_equal(them.n, 1);		/* behind it nothing is sent */
 	assert_int_equal(them.content, 100000);
@@ -744,13 +708,13 @@ test_large(void **state)
 	assert_null(u->stream);
 	assert_int_equal(nmarks, 1);
 
-	/* The large one again from its beginning, then the small one. */
+	/* The small one, which is new, then the large one from its beginning. */
 	advance(1);
 	turn(u);
 	meet("large", 1000);
 	turn(u);
 	turn(u);
-	assert_int_equal(them.n, 1);
+	assert_int_equal(them.n, 2);
 	for (i = 0; i < 100 && u->stream != NULL; i++) {
 		grant(100000);
 		turn(u);
@@ -774,10 +738,10 @@ test_large(void **state)
 static void
 test_large_fails(void **state)
 {
-	struct user	*u = user_get("fails");
+	struct user	*u = user("fails");
 
 	(void)state;
-	sched_envelope(mail("fails", LARGE, 3600));
+	sched_add(mail("fails", LARGE, 3600));
 	turn(u);
 	meet("fails", 100000);
 	turn(u);
@@ -788,7 +752,7 @@ test_large_fails(void **state)
 	assert_int_equal(last_state(), SPOOL_FAILED);
 	grant(100000);
 	turn(u);
-	sched_envelope(mail("fails", 200000, 3600));
+	sched_add(mail("fails", 200000, 3600));
 	turn(u);
 	assert_int_equal(them.n, 1);
 	assert_int_equal(them.content, 200000);
@@ -818,12 +782,12 @@ static const struct {
 static void
 test_unreadable(void **state)
 {
-	struct user	*u = user_get("unreadable");
+	struct user	*u = user("unreadable");
 	struct envelope	*e;
 	size_t		 i;
 
 	(void)state;
-	sched_envelope(mail("unreadable", 5, 3600));
+	sched_add(mail("unreadable", 5, 3600));
 	turn(u);
 	meet("unreadable", 1000);
 	turn(u);
@@ -835,8 +799,8 @@ test_unreadable(void **state)
 		read_error = broken[i].error;
 		nmarks = 0;
 		last_warning[0] = '\0';
-		sched_envelope(e);
-		sched_envelope(mail("unreadable", 5, 3600));
+		sched_add(e);
+		sched_add(mail("unreadable", 5, 3600));
 		turn(u);
 		assert_int_equal(them.n, 1);		/* the other */
 		assert_int_equal(them.job[0], evpids);
@@ -859,7 +823,7 @@ test_unreadable(void **state)
 		say_all(u, JOB_DONE);
 	}
 	assert_int_equal(u->nold, 0);
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	die(u);
 }
 
@@ -867,12 +831,12 @@ test_unreadable(void **state)
 static void
 test_unreadable_half(void **state)
 {
-	struct user	*u = user_get("half");
+	struct user	*u = user("half");
 	struct envelope	*e = mail("half", LARGE, 3600 * 100);
 
 	(void)state;
-	sched_envelope(mail("half", 5, 3600));
-	sched_envelope(e);
+	sched_add(mail("half", 5, 3600));
+	sched_add(e);
 	turn(u);
 	meet("half", 1000);
 	turn(u);
@@ -899,19 +863,19 @@ test_unreadable_half(void **state)
 		turn(u);
 	}
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	die(u);
 }
 
 static void
 test_hung(void **state)
 {
-	struct user	*u = user_get("hung");
+	struct user	*u = user("hung");
 	int		 i;
 
 	(void)state;
 	for (i = 0; i < 3; i++)
-		sched_envelope(mail("hung", 5, 3600 * 10));
+		sched_add(mail("hung", 5, 3600 * 10));
 	turn(u);
 	meet("hung", 0);
 	turn(u);
@@ -936,68 +900,39 @@ test_hung(void **state)
 	meet("hung", 0);
 	turn(u);
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	die(u);
 }
 
-static void
-test_flush_again(void **state)
-{
-	struct user	*u = user_get("flush");
-
-	(void)state;
-	advance(20);			/* of the tests before */
-	flushes = 0;
-	sched_envelope(mail("flush", 5, 3600));
-	turn(u);
-	meet("flush", 0);
-	turn(u);
-	flush_error = EIO;
-	say_all(u, JOB_DONE);
-	assert_int_equal(flushes, 0);
-	advance(1);
-	assert_int_equal(flushes, 1);
-	flush_error = 0;
-	advance(10);
-	assert_int_equal(flushes, 2);
-	advance(100);
-	assert_int_equal(flushes, 2);
-	die(u);
-}
-
-/* Content is kept while a first try is ahead, dropped when all wait. */
+/* Content is kept until each envelope had its first try. */
 static void
 test_content(void **state)
 {
-	struct user	*u = user_get("content");
+	struct user	*u = user("content");
 	struct envelope	*e = mail("content", 5, 3600), *f;
 	struct message	*m = e->msg;
 
 	(void)state;
-	assert_non_null(f = message_add(m, ++evpids));
-	f->user = u;
-	f->ttl = 3600;
-	f->action = strdup("a");
-	f->rcpt = strdup("r");
-	f->dest = strdup("d");
-	assert_true(message_keep_content(m, SLICE("12345")));
-	sched_envelope(e);
-	sched_envelope(f);
+	f = add(m, "content", 3600);
+	assert_true(message_keep(m, SLICE("12345"), false));
+	sched_add(e);
 	turn(u);
 	meet("content", 0);
 	turn(u);
-	assert_int_equal(them.n, 2);
-	say(them.job[0], JOB_TEMPFAIL);
-	turn(u);
+	assert_int_equal(them.n, 1);
 	assert_non_null(m->content);
-	say(them.job[1], JOB_TEMPFAIL);
+	say_all(u, JOB_TEMPFAIL);
+	assert_non_null(m->content);
+	sched_add(f);
 	turn(u);
+	assert_int_equal(them.n, 1);
 	assert_null(m->content);
-	them.n = 0;
+	say_all(u, JOB_TEMPFAIL);
 	advance(12);
 	turn(u);
 	assert_int_equal(them.n, 2);
 	say_all(u, JOB_DONE);
+	assert_int_equal(waiting, 4);
 	die(u);
 }
 
@@ -1019,7 +954,6 @@ main(void)
 		cmocka_unit_test_setup(test_unreadable, begin),
 		cmocka_unit_test_setup(test_unreadable_half, begin),
 		cmocka_unit_test_setup(test_hung, begin),
-		cmocka_unit_test_setup(test_flush_again, begin),
 		cmocka_unit_test_setup(test_content, begin),
 	};
 
