@@ -48,11 +48,11 @@ report_link_greeting(const struct report_source *src, struct slice hostname)
 }
 
 void
-report_link_identify(const struct report_source *src, const char *method,
+report_link_identify(const struct report_source *src, enum method method,
     struct slice identity)
 {
 	const struct report_value v[] = {
-		{ RF_METHOD,	.token = method },
+		{ RF_METHOD,	.token = method_names[method] },
 		{ RF_IDENTITY,	.text = safe(identity, true) },
 	};
 

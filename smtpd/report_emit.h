@@ -19,7 +19,7 @@ struct report_source {		/* who reports: a session */
 void	report_link_connect(const struct report_source *, struct slice rdns,
 	    enum fcrdns, struct slice src, struct slice dest);
 void	report_link_greeting(const struct report_source *, struct slice hostname);
-void	report_link_identify(const struct report_source *, const char *method,
+void	report_link_identify(const struct report_source *, enum method,
 	    struct slice identity);
 void	report_link_tls(const struct report_source *, struct slice tls);
 void	report_link_disconnect(const struct report_source *);

@@ -275,28 +275,19 @@ report_send(const struct report_source *src, enum event_id event,
 
 /* -- the pipes -- */
 
-/* Of a line that we wrote ourselves: its subsystem and its time in microseconds. */
+/* A line that was written, and that nobody read. */
 static void
 drop_written(struct subscriber *s, const struct report *r)
 {
-	struct slice	 t = r->field[RF_TIME];
 	enum subsystem	 subsystem;
-	uint64_t	 time = 0, unit = 1000000;
-	size_t		 i;
-	bool		 fraction = false;
+	uint64_t	 time;
 
-	for (i = 0; i < t.n; i++)
-		if (t.p[i] == '.')
-			fraction = true;
-		else {
-			time = time * 10 + (uint64_t)(t.p[i] - '0');
-			if (fraction)
-				unit /= 10;
-		}
+	if (report_time(r->field[RF_TIME], &time) == -1)
+		return;
 	for (subsystem = 0; subsystem < SUBSYSTEM_MAX; subsystem++)
 		if (slice_eq(r->field[RF_SUBSYSTEM],
 		    slice_str(subsystem_names[subsystem])))
-			drop_line(s, subsystem, time * unit);
+			drop_line(s, subsystem, time);
 }
 
 /* Counts what a dead command left unread in its pipe as dropped lines. */

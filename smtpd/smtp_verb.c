@@ -163,7 +163,8 @@ identify(struct session *s, const struct command *c, bool esmtp)
 	free(s->helo);
 	s->helo = helo;
 	s->esmtp = esmtp;
-	report_link_identify(&s->source, esmtp ? "EHLO" : "HELO", c->arg);
+	report_link_identify(&s->source, esmtp ? METHOD_EHLO : METHOD_HELO,
+	    c->arg);
 	session_enter(s, STATE_READY);
 }
 
