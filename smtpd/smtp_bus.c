@@ -183,15 +183,17 @@ drop_line(struct subscriber *s, enum subsystem subsystem, uint64_t time)
 	g->last = time;
 }
 
-static void
+/* 0, or -1: there is no memory for it, and lines are dropped from now on. */
+static int
 put(struct subscriber *s, const char *line, size_t n)
 {
 	if (reserve(s, n) == -1) {
 		s->dropping = true;
-		return;
+		return -1;
 	}
 	memcpy(s->data + s->end, line, n);
 	s->end += n;
+	return 0;
 }
 
 /* The gap lines stand where the lines are missing: before the next one taken. */
@@ -215,10 +217,11 @@ put_gaps(struct subscriber *s)
 			continue;
 		n = report_write(line, sizeof(line), s->conf->dialect,
 		    EV_REPORT_GAP, &head, v, 3);
+		if (put(s, line, n) == -1)
+			return;
 		log_warnx("proc %s: %llu report lines dropped", s->conf->name,
 		    (unsigned long long)g->count);
 		*g = (struct gap){ 0 };
-		put(s, line, n);
 	}
 }
 
@@ -246,10 +249,8 @@ take(struct subscriber *s, enum subsystem subsystem, uint64_t time,
 		if (!s->waiting || unsent(s) + n > 2 * s->conf->buffer)
 			s->dropping = true;
 	}
-	if (s->dropping)
+	if (s->dropping || put(s, line, n) == -1)
 		drop_line(s, subsystem, time);
-	else
-		put(s, line, n);
 }
 
 void
@@ -352,6 +353,7 @@ static void
 sub_write(struct subscriber *s)
 {
 	ssize_t	 n;
+	char	*data;
 
 	while (s->fd != -1 && unsent(s) > 0) {
 		n = write(s->fd, s->data + s->start, unsent(s));
@@ -377,8 +379,10 @@ sub_write(struct subscriber *s)
 	/* An idle bus does not hold what a burst needed. */
 	if (s->size > 4 * PIPE_SIZE && s->start > PIPE_SIZE) {
 		compact(s);
-		s->size = s->end;
-		s->data = realloc(s->data, s->size);
+		if ((data = realloc(s->data, s->end)) != NULL) {
+			s->data = data;
+			s->size = s->end;
+		}
 	}
 }
 
