@@ -94,6 +94,7 @@ EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
 
 LOAD =		tests/bench/smtp_load
+BENCH =		tests/bench/smtp_data_bench
 
 PROGRAMS =	$(DAEMON) $(TOOLS)
 OBJS =		$(LIB_OBJS) $(SMTPD_OBJS)
@@ -177,6 +178,9 @@ $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
 $(LOAD): $(LOAD).o
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(BSD_LIBS)
 
+$(BENCH): $(BENCH).o build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
+
 check: all $(UNIT) $(LOAD) sanitized
 	perl tests/run -a
 
@@ -196,7 +200,7 @@ fuzz:
 kill: all $(LOAD)
 	KILLS=$(KILLS) prove -v tests/kill.t
 
-bench: all $(LOAD)
+bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
 
 lint:
@@ -235,4 +239,4 @@ uninstall:
 
 clean:
 	rm -rf build demo
-	rm -f $(PROGRAMS) $(UNIT) $(LOAD) */*.o */*.d tests/*/*.o tests/*/*.d
+	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) */*.o */*.d tests/*/*.o tests/*/*.d
