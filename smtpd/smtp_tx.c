@@ -174,7 +174,8 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path)
 	struct ipc_rcpt		 m;
 	char			*copy;
 
-	if (smtp_lookup == NULL || (copy = strndup(path->typed.p, path->typed.n)) == NULL)
+	if (smtp_lookup == NULL ||
+	    (copy = strndup(path->typed.p, path->typed.n)) == NULL)
 		return -1;
 	free(tx->typed);
 	tx->typed = copy;
