@@ -225,8 +225,12 @@ queue_main(void)
 	evtimer_assign(&due, loop_base, turn_cb, NULL);
 	evtimer_assign(&again, loop_base, turn_cb, NULL);
 	evtimer_assign(&fates, loop_base, fates_cb, NULL);
-	if ((queue_spool = spool_open(fd, &opt)) == NULL)
+	if ((queue_spool = spool_open(fd, &opt)) == NULL) {
+		if (errno == EWOULDBLOCK)
+			fatalx("spool directory %s is in use: is another smtpd running?",
+			    proc_conf->spool);
 		fatal("open spool in %s", proc_conf->spool);
+	}
 	if (message_count() > 0)
 		log_info("%zu messages are in the spool", message_count());
 	timer_in(&tick, TICK * SECOND);

@@ -34,7 +34,8 @@ smtp_tls_add(struct slice name, struct slice cert, struct slice key)
 	    (const uint8_t *)key.p, key.n) == -1)
 		fatalx("pki %s: %s", k->name, tls_config_error(config));
 	if (tls_configure(k->tls, config) == -1)
-		fatalx("pki %s: %s", k->name, tls_error(k->tls));
+		fatalx("pki %s: %s: is each file PEM, and the key the certificate's?",
+		    k->name, tls_error(k->tls));
 	tls_config_free(config);
 	k->next = keypairs;
 	keypairs = k;
