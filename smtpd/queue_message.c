@@ -2,7 +2,6 @@
 /*
  * Messages and envelopes in memory, known by msgid.  Queue process.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,90 +22,27 @@ message_new(uint32_t msgid)
 	return m;
 }
 
-/* Copies s to *to and moves that on. */
-static struct slice
-copy(char **to, struct slice s)
-{
-	struct slice	 out = { *to, s.n };
-
-	if (s.n > 0)
-		memcpy(*to, s.p, s.n);
-	*to += s.n;
-	return out;
-}
-
-int
-message_fill(struct message *m, const struct ipc_commit *c, int64_t arrival)
-{
-	char	*p = malloc(c->sender.n + c->helo.n + c->src.n + 1);
-
-	if (p == NULL)
-		return -1;
-	m->session = c->session;
-	m->size = c->size;
-	m->arrival = arrival;
-	free(m->text);
-	m->text = p;
-	m->sender = copy(&p, c->sender);
-	m->helo = copy(&p, c->helo);
-	m->src = copy(&p, c->src);
-	return 0;
-}
-
-static int
-room_for_one(struct message *m)
-{
-	uint32_t	 n = m->nalloc == 0 ? 1 : 2 * m->nalloc;
-	struct envelope	**env;
-
-	if (m->n < m->nalloc)
-		return 0;
-	if ((env = reallocarray(m->env, n, sizeof(*env))) == NULL)
-		return -1;
-	m->env = env;
-	m->nalloc = n;
-	return 0;
-}
-
 struct envelope *
-message_add(struct message *m, const struct ipc_envelope *from)
+message_add(struct message *m, uint64_t evpid)
 {
-	size_t		 n = from->action.n + from->rcpt.n + from->dest.n;
-	struct envelope	*e;
-	char		*p;
+	struct envelope	*e, **env;
 
-	if (m->n == SPOOL_NRCPT || n > ENVELOPE_MAX) {
-		errno = E2BIG;
+	env = reallocarray(m->env, m->n + 1, sizeof(*env));
+	if (env == NULL)
 		return NULL;
-	}
-	if (from->evpid >> 32 != m->msgid || from->user.n == 0 ||
-	    from->user.n > ENVELOPE_MAX) {
-		errno = EINVAL;
+	m->env = env;
+	if ((e = calloc(1, sizeof(*e))) == NULL)
 		return NULL;
-	}
-	if (room_for_one(m) == -1 || (e = calloc(1, sizeof(*e) + n)) == NULL)
-		return NULL;
-	if ((e->user = user_get(from->user)) == NULL) {
-		free(e);
-		return NULL;
-	}
-	e->user->envelopes++;
 	e->msg = m;
-	e->evpid = from->evpid;
-	e->ttl = from->ttl;
+	e->evpid = evpid;
 	e->index = m->n;
-	p = e->text;
-	e->action = copy(&p, from->action);
-	e->rcpt = copy(&p, from->rcpt);
-	e->dest = copy(&p, from->dest);
 	m->env[m->n++] = e;
 	m->left++;
-	m->untouched++;
 	return e;
 }
 
-static void
-drop_content(struct message *m)
+void
+message_drop_content(struct message *m)
 {
 	if (m->content == NULL)
 		return;
@@ -116,10 +52,9 @@ drop_content(struct message *m)
 }
 
 bool
-message_keep(struct message *m, struct slice content, bool force)
+message_keep_content(struct message *m, struct slice content)
 {
-	if (content.n == 0 || m->size != content.n ||
-	    (content_bytes + content.n > CONTENT_BOUND && !force) ||
+	if (content.n == 0 || content_bytes + content.n > CONTENT_BOUND ||
 	    (m->content = malloc(content.n)) == NULL)
 		return false;
 	memcpy(m->content, content.p, content.n);
@@ -128,33 +63,12 @@ message_keep(struct message *m, struct slice content, bool force)
 }
 
 void
-message_touched(struct envelope *e)
-{
-	if (e->touched)
-		return;
-	e->touched = true;
-	if (--e->msg->untouched == 0)
-		drop_content(e->msg);
-}
-
-static void
 envelope_free(struct envelope *e)
 {
-	e->user->envelopes--;
-	user_place(e->user);
+	free(e->action);
+	free(e->rcpt);
+	free(e->dest);
 	free(e);
-}
-
-void
-message_settle(struct envelope *e)
-{
-	struct message	*m = e->msg;
-
-	message_touched(e);
-	m->env[e->index] = NULL;
-	envelope_free(e);
-	if (--m->left == 0)
-		message_free(m);
 }
 
 void
@@ -165,11 +79,13 @@ message_free(struct message *m)
 	for (i = 0; i < m->n; i++)
 		if (m->env[i] != NULL)
 			envelope_free(m->env[i]);
-	drop_content(m);
+	message_drop_content(m);
 	if (message_find(m->msgid) == m)
 		u64map_del(&by_msgid, m->msgid);
 	free(m->env);
-	free(m->text);
+	free(m->sender);
+	free(m->helo);
+	free(m->src);
 	free(m);
 }
 

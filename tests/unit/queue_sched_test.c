@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * When an envelope is tried and by whom: the heap, backoff, expiry, slots,
- * deaths, large and unreadable content, users that take turns.  Channels are
- * real; time, libevent and the spool are the test's own.
+ * deaths, large and unreadable content.  Channels are real; time, libevent's
+ * timers and the spool are the test's own.
  */
-/* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
+/* objects: smtpd/queue_sched.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -26,12 +26,21 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
+#define SECOND	1000000000ULL
+#define NTIMERS	64
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* -- time -- */
 
 struct event_base	*loop_base;
 static uint64_t		 mono = 1000 * SECOND;
+
+static struct timer {
+	struct event	*ev;
+	event_callback_fn fn;
+	void		*arg;
+	uint64_t	 due;		/* 0: not pending */
+} timers[NTIMERS];
 
 uint64_t
 loop_mono(void)
@@ -51,25 +60,41 @@ queue_now(void)
 	return (int64_t)(loop_wall() / 1000000);
 }
 
-/* Channels are read when the test says so. */
+static struct timer *
+timer_of(const struct event *ev)
+{
+	size_t	 i;
+
+	for (i = 0; i < NTIMERS; i++)
+		if (timers[i].ev == ev)
+			return &timers[i];
+	return NULL;
+}
+
+/* Only timers count here: channels are read when the test says so. */
 int
 event_assign(struct event *ev, struct event_base *base, evutil_socket_t fd,
     short what, event_callback_fn fn, void *arg)
 {
-	(void)ev;
+	struct timer	*t;
+
 	(void)base;
-	(void)fd;
 	(void)what;
-	(void)fn;
-	(void)arg;
+	if (fd != -1)
+		return 0;
+	assert_non_null(t = timer_of(NULL));
+	*t = (struct timer){ ev, fn, arg, 0 };
 	return 0;
 }
 
 int
 event_add(struct event *ev, const struct timeval *tv)
 {
-	(void)ev;
-	(void)tv;
+	struct timer	*t = timer_of(ev);
+
+	if (t != NULL)
+		t->due = mono + (uint64_t)tv->tv_sec * SECOND +
+		    (uint64_t)tv->tv_usec * 1000 + 1;
 	return 0;
 }
 
@@ -80,18 +105,37 @@ event_del(struct event *ev)
 	return 0;
 }
 
+int
+event_pending(const struct event *ev, short what, struct timeval *tv)
+{
+	(void)what;
+	(void)tv;
+	return timer_of(ev) != NULL && timer_of(ev)->due != 0;
+}
+
+int
+event_initialized(const struct event *ev)
+{
+	return timer_of(ev) != NULL;
+}
+
 static void
 advance(uint64_t seconds)
 {
+	size_t	 i;
+
 	mono += seconds * SECOND + 2;
-	sched_wake();
+	for (i = 0; i < NTIMERS; i++)
+		if (timers[i].due != 0 && timers[i].due <= mono) {
+			timers[i].due = 0;
+			timers[i].fn(-1, EV_TIMEOUT, timers[i].arg);
+		}
 }
 
 /* -- the spool -- */
 
 struct spool	*queue_spool;
 bool		 queue_stopping;
-struct queue_counters	 queue_counters;
 
 static struct {
 	uint64_t	 recno;
@@ -99,7 +143,7 @@ static struct {
 	struct spool_rcpt r;
 } marks[8192];
 static size_t	 nmarks;
-static int	 read_error, waiting;
+static int	 flush_error, flushes, read_error;
 static uint64_t	 unreadable;		/* record */
 static size_t	 readable;		/* bytes of it */
 
@@ -114,15 +158,20 @@ spool_mark(struct spool *sp, uint64_t recno, uint32_t i, const struct spool_rcpt
 	return 0;
 }
 
-void
-queue_fates_waiting(void)
+int
+spool_dirty(const struct spool *sp)
 {
-	waiting++;
+	(void)sp;
+	return 2;
 }
 
-void
-queue_turn_again(void)
+int
+spool_flush(struct spool *sp)
 {
+	(void)sp;
+	flushes++;
+	errno = flush_error;
+	return flush_error != 0 ? -1 : 0;
 }
 
 static uint64_t	 sizes[64];		/* of records */
@@ -265,7 +314,7 @@ turn(struct user *u)
 	ipc_flush_all();
 	if (u->deliver != NULL)
 		ipc_drain(u->deliver);
-	deliver_turn();
+	deliver_feed_all();
 	ipc_flush_all();
 	ipc_drain(parent);
 	if (them.ipc != NULL)
@@ -304,44 +353,30 @@ die(struct user *u)
 
 /* -- messages -- */
 
-static uint64_t	 evpids;		/* the last one */
-static uint32_t	 msgids;
+static uint64_t	 evpids, recnos;
 
-static struct envelope *
-add(struct message *m, const char *name, int64_t ttl)
-{
-	const struct ipc_envelope	 from = { .msgid = m->msgid,
-	    .evpid = evpids = (uint64_t)m->msgid << 32 | (m->n + 1),
-	    .ttl = ttl, .action = SLICE("a"), .user = slice_str(name),
-	    .rcpt = SLICE("r"), .dest = SLICE("d") };
-	struct envelope			*e = message_add(m, &from);
-
-	assert_non_null(e);
-	return e;
-}
-
-/* A message of one envelope for the user, known as evpids, not yet scheduled. */
+/* A message of one envelope for the user, known as evpid, not yet scheduled. */
 static struct envelope *
 mail(const char *name, uint64_t size, int64_t ttl)
 {
-	struct message		*m = message_new(++msgids);
-	const struct ipc_commit	 c = { .msgid = msgids, .size = size,
-	    .sender = SLICE(""), .helo = SLICE(""), .src = SLICE("") };
+	struct message	*m = message_new((uint32_t)++recnos);
+	struct envelope	*e;
 
 	assert_non_null(m);
-	assert_int_equal(message_fill(m, &c, queue_now()), 0);
-	m->recno = msgids % nitems(sizes);
-	sizes[m->recno] = size;
-	return add(m, name, ttl);
-}
-
-static struct user *
-user(const char *name)
-{
-	struct user	*u = user_get(slice_str(name));
-
-	assert_non_null(u);
-	return u;
+	m->recno = recnos % nitems(sizes);
+	m->arrival = queue_now();
+	m->size = sizes[m->recno] = size;
+	m->big = size > SPOOL_SMALL;
+	m->sender = strdup("");
+	m->helo = strdup("");
+	m->src = strdup("");
+	assert_non_null(e = message_add(m, ++evpids));
+	e->user = user_get(name);
+	e->ttl = ttl;
+	e->action = strdup("a");
+	e->rcpt = strdup("r");
+	e->dest = strdup("d");
+	return e;
 }
 
 static enum spool_state
@@ -361,6 +396,7 @@ start(void **state)
 	pair(fd);
 	proc_parent = ipc_new(PROC_QUEUE, PROC_PARENT, fd[0], parent_cb, NULL);
 	parent = ipc_new(PROC_PARENT, PROC_QUEUE, fd[1], parent_cb, NULL);
+	sched_init();
 	return 0;
 }
 
@@ -369,7 +405,7 @@ begin(void **state)
 {
 	(void)state;
 	nmarks = 0;
-	wanted = waiting = read_error = 0;
+	wanted = flushes = flush_error = read_error = 0;
 	unreadable = UINT64_MAX;
 	readable = 0;
 	return 0;
@@ -386,42 +422,42 @@ test_backoff(void **state)
 	(void)state;
 	for (n = 1; n < 300; n++) {
 		base = n > 37 ? 4 * 3600 : 10 * (int64_t)n * n;
-		v = fate_backoff(n);
+		v = sched_backoff(n);
 		assert_in_range(v, base, base + base / 10);
 	}
-	v = fate_backoff(UINT32_MAX);
+	v = sched_backoff(UINT32_MAX);
 	assert_in_range(v, 4 * 3600, 4 * 3600 + 1440);
 }
 
 static void
 test_heap(void **state)
 {
-	struct user	*u = user("heap");
+	struct user	*u = user_get("heap");
 	struct envelope	*e, *before = NULL;
 	size_t		 i, n = 0;
 
 	(void)state;
 	for (i = 0; i < 3000; i++) {
 		e = mail("heap", 0, 3600);
-		e->due = mono + (1 + arc4random_uniform(1000)) * SECOND;
-		sched_add(e);
+		e->next = queue_now() + 1 + arc4random_uniform(1000);
+		sched_envelope(e);
 		assert_int_equal(e->state, ENV_WAITING);
 	}
-	assert_int_equal(sched_count().waiting, 3000);
+	assert_int_equal(sched_waiting(), 3000);
 	advance(500);
 	TAILQ_FOREACH(e, &u->fresh, entry) {
 		assert_int_equal(e->state, ENV_READY);
-		assert_true(e->due <= mono);
+		assert_true(e->next <= queue_now());
 		n++;
 	}
 	assert_true(n > 0);
-	assert_int_equal(sched_count().waiting, 3000 - n);
+	assert_int_equal(sched_waiting(), 3000 - n);
 	advance(500);
 	TAILQ_FOREACH(e, &u->fresh, entry) {
-		assert_true(before == NULL || before->due <= e->due);
+		assert_true(before == NULL || before->next <= e->next);
 		before = e;
 	}
-	assert_int_equal(sched_count().waiting, 0);
+	assert_int_equal(sched_waiting(), 0);
 	deliver_none(SLICE("heap"), true, SLICE("over"));
 	assert_int_equal(nmarks, 3000);
 	assert_true(TAILQ_EMPTY(&u->fresh));
@@ -430,12 +466,12 @@ test_heap(void **state)
 static void
 test_expiry(void **state)
 {
-	struct user	*u = user("expiry");
+	struct user	*u = user_get("expiry");
 	struct envelope	*e = mail("expiry", 5, 100), *other;
 	uint64_t	 evpid = e->evpid;
 
 	(void)state;
-	sched_add(e);
+	sched_envelope(e);
 	turn(u);
 	assert_int_equal(wanted, 1);
 	meet("expiry", 0);
@@ -457,12 +493,12 @@ test_expiry(void **state)
 	assert_int_equal(last_state(), SPOOL_EXPIRED);
 
 	other = mail("expiry", 5, 100);
-	sched_add(other);
+	sched_envelope(other);
 	turn(u);
 	advance(1000);
 	say_all(u, JOB_DONE);
 	assert_int_equal(last_state(), SPOOL_DONE);
-	sched_add(mail("expiry", 5, 100));
+	sched_envelope(mail("expiry", 5, 100));
 	turn(u);
 	say_all(u, JOB_PERMFAIL);
 	assert_int_equal(last_state(), SPOOL_FAILED);
@@ -472,7 +508,7 @@ test_expiry(void **state)
 static void
 test_slots(void **state)
 {
-	struct user	*u = user("slots");
+	struct user	*u = user_get("slots");
 	struct envelope	*e;
 	uint64_t	 first;
 	size_t		 i, old = 0;
@@ -481,11 +517,11 @@ test_slots(void **state)
 	for (i = 0; i < 40; i++) {
 		e = mail("slots", 5, 3600);
 		e->attempts = 1;
-		sched_add(e);
+		sched_envelope(e);
 	}
 	first = evpids + 1;
 	for (i = 0; i < 40; i++)
-		sched_add(mail("slots", 5, 3600));
+		sched_envelope(mail("slots", 5, 3600));
 	turn(u);
 	meet("slots", 0);
 	turn(u);
@@ -509,7 +545,7 @@ test_slots(void **state)
 	for (i = 0; i < 40; i++) {
 		e = mail("slots", 5, 3600);
 		e->attempts = 1;
-		sched_add(e);
+		sched_envelope(e);
 	}
 	turn(u);
 	assert_int_equal(them.n, 32);
@@ -517,19 +553,19 @@ test_slots(void **state)
 	say_all(u, JOB_DONE);
 	say_all(u, JOB_DONE);
 	assert_int_equal(u->nold, 0);
-	assert_int_equal(sched_count().running, 0);
+	assert_int_equal(deliver_running(), 0);
 	die(u);
 }
 
 static void
 test_deaths(void **state)
 {
-	struct user	*u = user("deaths");
+	struct user	*u = user_get("deaths");
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < 3; i++)
-		sched_add(mail("deaths", 5, 3600));
+		sched_envelope(mail("deaths", 5, 3600));
 	for (i = 1; i <= 2; i++) {
 		turn(u);
 		meet("deaths", 0);
@@ -540,10 +576,11 @@ test_deaths(void **state)
 		assert_int_equal(u->nrunning, 0);
 		assert_int_equal(u->nold, 0);
 		assert_int_equal(nmarks, 3 * i);	/* each is an attempt */
+		assert_int_equal(marks[nmarks - 1].r.next, queue_now() + (int)(i * i));
 		advance(i * i);
 	}
 	/* A new one waits as well: each of the three runs by itself. */
-	sched_add(mail("deaths", 5, 3600));
+	sched_envelope(mail("deaths", 5, 3600));
 	turn(u);
 	meet("deaths", 0);
 	turn(u);
@@ -569,7 +606,7 @@ test_deaths(void **state)
 	assert_int_equal(them.n, 1);
 	assert_int_equal(them.attempt, 4);
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_count().waiting, 0);
+	assert_int_equal(sched_waiting(), 0);
 	die(u);
 }
 
@@ -577,12 +614,12 @@ test_deaths(void **state)
 static void
 test_many_deaths(void **state)
 {
-	struct user	*u = user("mourned");
+	struct user	*u = user_get("mourned");
 	struct envelope	*e = mail("mourned", 5, 3600 * 10000);
 
 	(void)state;
 	e->deaths = 200;
-	sched_add(e);
+	sched_envelope(e);
 	turn(u);
 	meet("mourned", 0);
 	turn(u);
@@ -601,12 +638,12 @@ test_many_deaths(void **state)
 static void
 test_answers(void **state)
 {
-	struct user	*u = user("answers");
+	struct user	*u = user_get("answers");
 	struct envelope	*e = mail("answers", 5, 3600);
 	uint64_t	 evpid = e->evpid;
 
 	(void)state;
-	sched_add(e);
+	sched_envelope(e);
 	turn(u);
 	meet("answers", 0);
 	turn(u);
@@ -626,11 +663,11 @@ test_answers(void **state)
 static void
 test_none(void **state)
 {
-	struct user	*u = user("none");
+	struct user	*u = user_get("none");
 
 	(void)state;
-	sched_add(mail("none", 5, 3600));
-	sched_add(mail("none", 5, 3600));
+	sched_envelope(mail("none", 5, 3600));
+	sched_envelope(mail("none", 5, 3600));
 	turn(u);
 	turn(u);
 	assert_int_equal(wanted, 1);
@@ -650,16 +687,15 @@ test_none(void **state)
 static void
 test_asking(void **state)
 {
-	struct user	*u = user("asking");
+	struct user	*u = user_get("asking");
 
 	(void)state;
-	sched_add(mail("asking", 5, 3600));
+	sched_envelope(mail("asking", 5, 3600));
 	turn(u);
 	advance(30);
 	turn(u);
 	assert_int_equal(wanted, 1);
 	advance(31);
-	deliver_check_time();
 	turn(u);
 	assert_int_equal(wanted, 2);
 	/* One that dies at once is not asked for at once, but soon, unasked. */
@@ -689,17 +725,17 @@ grant(uint32_t n)
 static void
 test_large(void **state)
 {
-	struct user	*u = user("large");
+	struct user	*u = user_get("large");
 	struct envelope	*e = mail("large", LARGE, 3600);
 	int		 i;
 
 	(void)state;
-	sched_add(e);
+	sched_envelope(e);
 	turn(u);
 	meet("large", 100000);
 	turn(u);
 	assert_int_equal(them.n, 1);
-	sched_add(mail("large", 5, 3600));
+	sched_envelope(mail("large", 5, 3600));
 	turn(u);
 	assert_int_equal(them.n, 1);		/* behind it nothing is sent */
 	assert_int_equal(them.content, 100000);
@@ -708,13 +744,13 @@ test_large(void **state)
 	assert_null(u->stream);
 	assert_int_equal(nmarks, 1);
 
-	/* The small one, which is new, then the large one from its beginning. */
+	/* The large one again from its beginning, then the small one. */
 	advance(1);
 	turn(u);
 	meet("large", 1000);
 	turn(u);
 	turn(u);
-	assert_int_equal(them.n, 2);
+	assert_int_equal(them.n, 1);
 	for (i = 0; i < 100 && u->stream != NULL; i++) {
 		grant(100000);
 		turn(u);
@@ -738,10 +774,10 @@ test_large(void **state)
 static void
 test_large_fails(void **state)
 {
-	struct user	*u = user("fails");
+	struct user	*u = user_get("fails");
 
 	(void)state;
-	sched_add(mail("fails", LARGE, 3600));
+	sched_envelope(mail("fails", LARGE, 3600));
 	turn(u);
 	meet("fails", 100000);
 	turn(u);
@@ -752,7 +788,7 @@ test_large_fails(void **state)
 	assert_int_equal(last_state(), SPOOL_FAILED);
 	grant(100000);
 	turn(u);
-	sched_add(mail("fails", 200000, 3600));
+	sched_envelope(mail("fails", 200000, 3600));
 	turn(u);
 	assert_int_equal(them.n, 1);
 	assert_int_equal(them.content, 200000);
@@ -782,12 +818,12 @@ static const struct {
 static void
 test_unreadable(void **state)
 {
-	struct user	*u = user("unreadable");
+	struct user	*u = user_get("unreadable");
 	struct envelope	*e;
 	size_t		 i;
 
 	(void)state;
-	sched_add(mail("unreadable", 5, 3600));
+	sched_envelope(mail("unreadable", 5, 3600));
 	turn(u);
 	meet("unreadable", 1000);
 	turn(u);
@@ -799,8 +835,8 @@ test_unreadable(void **state)
 		read_error = broken[i].error;
 		nmarks = 0;
 		last_warning[0] = '\0';
-		sched_add(e);
-		sched_add(mail("unreadable", 5, 3600));
+		sched_envelope(e);
+		sched_envelope(mail("unreadable", 5, 3600));
 		turn(u);
 		assert_int_equal(them.n, 1);		/* the other */
 		assert_int_equal(them.job[0], evpids);
@@ -823,7 +859,7 @@ test_unreadable(void **state)
 		say_all(u, JOB_DONE);
 	}
 	assert_int_equal(u->nold, 0);
-	assert_int_equal(sched_count().waiting, 0);
+	assert_int_equal(sched_waiting(), 0);
 	die(u);
 }
 
@@ -831,12 +867,12 @@ test_unreadable(void **state)
 static void
 test_unreadable_half(void **state)
 {
-	struct user	*u = user("half");
+	struct user	*u = user_get("half");
 	struct envelope	*e = mail("half", LARGE, 3600 * 100);
 
 	(void)state;
-	sched_add(mail("half", 5, 3600));
-	sched_add(e);
+	sched_envelope(mail("half", 5, 3600));
+	sched_envelope(e);
 	turn(u);
 	meet("half", 1000);
 	turn(u);
@@ -863,19 +899,19 @@ test_unreadable_half(void **state)
 		turn(u);
 	}
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_count().waiting, 0);
+	assert_int_equal(sched_waiting(), 0);
 	die(u);
 }
 
 static void
 test_hung(void **state)
 {
-	struct user	*u = user("hung");
+	struct user	*u = user_get("hung");
 	int		 i;
 
 	(void)state;
 	for (i = 0; i < 3; i++)
-		sched_add(mail("hung", 5, 3600 * 10));
+		sched_envelope(mail("hung", 5, 3600 * 10));
 	turn(u);
 	meet("hung", 0);
 	turn(u);
@@ -900,39 +936,68 @@ test_hung(void **state)
 	meet("hung", 0);
 	turn(u);
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_count().waiting, 0);
+	assert_int_equal(sched_waiting(), 0);
 	die(u);
 }
 
-/* Content is kept until each envelope had its first try. */
+static void
+test_flush_again(void **state)
+{
+	struct user	*u = user_get("flush");
+
+	(void)state;
+	advance(20);			/* of the tests before */
+	flushes = 0;
+	sched_envelope(mail("flush", 5, 3600));
+	turn(u);
+	meet("flush", 0);
+	turn(u);
+	flush_error = EIO;
+	say_all(u, JOB_DONE);
+	assert_int_equal(flushes, 0);
+	advance(1);
+	assert_int_equal(flushes, 1);
+	flush_error = 0;
+	advance(10);
+	assert_int_equal(flushes, 2);
+	advance(100);
+	assert_int_equal(flushes, 2);
+	die(u);
+}
+
+/* Content is kept while a first try is ahead, dropped when all wait. */
 static void
 test_content(void **state)
 {
-	struct user	*u = user("content");
+	struct user	*u = user_get("content");
 	struct envelope	*e = mail("content", 5, 3600), *f;
 	struct message	*m = e->msg;
 
 	(void)state;
-	f = add(m, "content", 3600);
-	assert_true(message_keep(m, SLICE("12345"), false));
-	sched_add(e);
+	assert_non_null(f = message_add(m, ++evpids));
+	f->user = u;
+	f->ttl = 3600;
+	f->action = strdup("a");
+	f->rcpt = strdup("r");
+	f->dest = strdup("d");
+	assert_true(message_keep_content(m, SLICE("12345")));
+	sched_envelope(e);
+	sched_envelope(f);
 	turn(u);
 	meet("content", 0);
 	turn(u);
-	assert_int_equal(them.n, 1);
-	assert_non_null(m->content);
-	say_all(u, JOB_TEMPFAIL);
-	assert_non_null(m->content);
-	sched_add(f);
+	assert_int_equal(them.n, 2);
+	say(them.job[0], JOB_TEMPFAIL);
 	turn(u);
-	assert_int_equal(them.n, 1);
+	assert_non_null(m->content);
+	say(them.job[1], JOB_TEMPFAIL);
+	turn(u);
 	assert_null(m->content);
-	say_all(u, JOB_TEMPFAIL);
+	them.n = 0;
 	advance(12);
 	turn(u);
 	assert_int_equal(them.n, 2);
 	say_all(u, JOB_DONE);
-	assert_int_equal(waiting, 4);
 	die(u);
 }
 
@@ -954,6 +1019,7 @@ main(void)
 		cmocka_unit_test_setup(test_unreadable, begin),
 		cmocka_unit_test_setup(test_unreadable_half, begin),
 		cmocka_unit_test_setup(test_hung, begin),
+		cmocka_unit_test_setup(test_flush_again, begin),
 		cmocka_unit_test_setup(test_content, begin),
 	};
 
