@@ -68,10 +68,11 @@ rearm(struct io *io)
 
 	if (io->paused && !io->muted && io->events == EV_READ && what == 0)
 		return;
-	if (what == io->events)
+	if (what == io->events && io->lingers == io->finishing)
 		return;
 	event_del(&io->ev);
 	io->events = what;
+	io->lingers = io->finishing;
 	/* Without a direction it is a timer only. */
 	event_assign(&io->ev, loop_base, io->fd, what | EV_PERSIST, event_cb,
 	    io);

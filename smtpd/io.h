@@ -43,6 +43,7 @@ struct io {
 	short		 events;	/* EV_READ, EV_WRITE as waited for */
 	short		 tls_wants;	/* direction a TLS call waits for */
 	bool		 paused, muted, handshake, finishing, backed_up, dirty, ended;
+	bool		 lingers;	/* its timer is the one of the end */
 };
 
 /* Once a process: idle time in seconds; adds the end-of-turn hook that writes. */

@@ -75,6 +75,7 @@ static int
 bind_unix(const char *path, mode_t mode)
 {
 	struct sockaddr_un	 un = { .sun_family = AF_UNIX };
+	struct stat		 st;
 	mode_t			 old;
 	int			 fd, type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
@@ -82,9 +83,13 @@ bind_unix(const char *path, mode_t mode)
 	    sizeof(un.sun_path))
 		fatalx("socket %s: path longer than %zu bytes", path,
 		    sizeof(un.sun_path) - 1);
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		fatalx("socket %s: there is a file of that name, no socket", path);
 	if ((fd = socket(AF_UNIX, type, 0)) == -1)
 		fatal("socket for %s", path);
-	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
+	/* EAGAIN: one that is too busy to answer. */
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0 ||
+	    errno == EAGAIN)
 		fatalx("socket %s answers: is another smtpd running?", path);
 	close(fd);
 	if (unlink(path) == -1 && errno != ENOENT)

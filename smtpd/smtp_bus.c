@@ -22,6 +22,7 @@
 
 /* What a pipe may hold: so much of what was written is kept, to tell what died in it. */
 #define PIPE_SIZE	(1024 * 1024)
+#define KEPT		(PIPE_SIZE + REPORT_LINE_MAX)	/* its first line may be half read */
 #define BUFFER_MIN	(64 * 1024)
 
 struct gap {			/* lines of a subsystem that were dropped */
@@ -140,9 +141,9 @@ compact(struct subscriber *s)
 	char	*nl;
 	size_t	 cut;
 
-	if (s->start <= PIPE_SIZE)
+	if (s->start <= KEPT)
 		return;
-	nl = memchr(s->data + s->start - PIPE_SIZE, '\n', PIPE_SIZE);
+	nl = memchr(s->data + s->start - KEPT, '\n', KEPT);
 	if (nl == NULL)
 		return;
 	cut = nl + 1 - s->data;
@@ -159,7 +160,7 @@ reserve(struct subscriber *s, size_t n)
 
 	if (s->size - s->end >= n)
 		return 0;
-	if (s->start > 2 * PIPE_SIZE) {
+	if (s->start > 2 * KEPT) {
 		compact(s);
 		if (s->size - s->end >= n)
 			return 0;
@@ -377,7 +378,7 @@ sub_write(struct subscriber *s)
 		}
 	}
 	/* An idle bus does not hold what a burst needed. */
-	if (s->size > 4 * PIPE_SIZE && s->start > PIPE_SIZE) {
+	if (s->size > 4 * KEPT && s->start > KEPT) {
 		compact(s);
 		if ((data = realloc(s->data, s->end)) != NULL) {
 			s->data = data;

@@ -24,6 +24,7 @@
 #define ACCEPTS_A_TURN	64	/* so that sessions come to their turn */
 #define RESERVE		64	/* descriptors that are not for clients */
 #define RETRY		1	/* seconds until a paused accept tries again */
+#define TELL		60	/* seconds between two words about it */
 
 static struct listener	*listeners;
 static bool		 started, paused;
@@ -120,12 +121,18 @@ retry_cb(evutil_socket_t fd, short what, void *arg)
 static void
 pause_all(const char *why)
 {
+	static uint64_t	 told;
 	struct timeval	 tv = { RETRY, 0 };
 	struct listener	*l;
+	uint64_t	 now = loop_mono() / 1000000000;
 
 	if (paused)
 		return;
-	log_warnx("accepting pauses: %s", why);
+	/* Each session that ends at the limit makes room for one that meets it. */
+	if (told == 0 || now - told >= TELL) {
+		log_warnx("accepting pauses: %s", why);
+		told = now;
+	}
 	paused = true;
 	for (l = listeners; l != NULL; l = l->next)
 		event_del(&l->ev);

@@ -270,6 +270,17 @@ blocked(const struct session *s)
 	    (bus_paused() && !session_is_local(s));
 }
 
+static void
+judge_errors(struct session *s)
+{
+	if (s->errors <= proc_conf->max_errors || s->state == STATE_CLOSING ||
+	    s->waiting != WAITING_NOT)
+		return;
+	session_rollback(s);
+	session_reply(s, REPLY_TOO_MANY_ERRORS, NULL, NULL);
+	session_enter(s, STATE_CLOSING);
+}
+
 /* One step with the input; false if it needs more of it, or must wait. */
 static bool
 step(struct session *s)
@@ -293,12 +304,7 @@ step(struct session *s)
 		} else
 			command(s, line);
 	}
-	if (s->errors > proc_conf->max_errors && s->state != STATE_CLOSING &&
-	    s->waiting == WAITING_NOT) {
-		session_rollback(s);
-		session_reply(s, REPLY_TOO_MANY_ERRORS, NULL, NULL);
-		session_enter(s, STATE_CLOSING);
-	}
+	judge_errors(s);
 	return true;
 }
 
@@ -422,8 +428,10 @@ answered(struct session *s)
 		session_close(s);
 	else if (ending)
 		shut(s);
-	else
+	else {
+		judge_errors(s);
 		session_run(s);
+	}
 }
 
 static void

@@ -351,7 +351,11 @@ tx_commit(struct tx *tx)
 		    slice_make(tx->content, tx->content_len),
 	};
 	ipc_send_commit(smtp_queue, &m);
-	drop_content(tx);
+	/* It fills memory until the answer, though no longer here. */
+	content_bytes -= tx->content_size - tx->content_len;
+	tx->content_size = tx->content_len;
+	free(tx->content);
+	tx->content = NULL;
 	return 0;
 }
 
