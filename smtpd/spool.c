@@ -271,7 +271,7 @@ flushed(struct spool *sp)
 		if ((m = index_find(sp, sp->moves[i].recno)) != NULL)
 			index_move(sp, m, sp->moves[i].seg, sp->moves[i].offset,
 			    sp->moves[i].length);
-	sp->nmoves = sp->nadded = sp->nfates = sp->nvoids = 0;
+	sp->nmoves = sp->nadded = sp->nfates = 0;
 	sp->new_messages = sp->new_marks = false;
 	big_unlink_flushed(sp);
 	sp->flushed_tail = sp->tail;
@@ -307,6 +307,9 @@ spool_flush(struct spool *sp)
 	if (error == 0 && batch_write(sp) == -1)
 		error = errno;
 	if (error == 0) {
+		/* A flush that only moves the tail writes nothing, nor voids. */
+		if (!STAILQ_EMPTY(&sp->batches))
+			sp->nvoids = 0;
 		batch_forget(sp);
 		flushed(sp);
 		return 0;
@@ -405,7 +408,7 @@ spool_work(struct spool *sp)
 {
 	struct segment	*seg;
 	struct use	 use;
-	bool		 bad = false, stuck = false;
+	bool		 bad = false, stuck = false, low, grows;
 
 	TAILQ_FOREACH(seg, &sp->segs, entry) {
 		if (seg->state == SEG_RAW && !stuck) {
@@ -415,7 +418,8 @@ spool_work(struct spool *sp)
 		}
 		bad |= seg->state == SEG_BAD;
 	}
-	if (!bad && segment_count(sp, SEG_FREE) > SPOOL_RESERVE + 1)
+	low = segment_count(sp, SEG_FREE) <= SPOOL_RESERVE + 1;
+	if (!bad && !low)
 		return 0;
 	if (segment_tail(sp) > sp->flushed_tail) {
 		/* The tail moved and nothing was flushed since to say so. */
@@ -425,11 +429,11 @@ spool_work(struct spool *sp)
 	}
 	/* Where more than half is live, copying helps less than another segment. */
 	use = use_of(sp);
-	if (!stuck && use.live > use.used / 2 &&
-	    sp->nsegs < sp->opt.segments_max)
+	grows = !stuck && sp->nsegs < sp->opt.segments_max;
+	if (low && grows && use.live > use.used / 2)
 		return segment_new(sp, sp->slots) != NULL;
 	/* Without room for one, copying must gain one, or it would never end. */
-	if (stuck && !bad && use.used - use.live < sp->opt.segment_size)
+	if (!grows && !bad && use.used - use.live < sp->opt.segment_size)
 		return 0;
 	return copy_oldest(sp);
 }

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: ISC */
+/* The spool: what is flushed survives, what is torn or failed does not, work ends. */
+/* objects: smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "smtpd/spool.h"
+
+#define SEGMENT	(64 * 1024)
+#define BLOCK	4096
+
+static char	 top[64], body[40000];
+static int	 failing;		/* so many syncs fail */
+static unsigned	 notes, nfound;
+static uint64_t	 found[4096];
+
+static void
+note_cb(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+	notes++;
+}
+
+static void
+recovered_cb(void *arg, const struct spool_message *m)
+{
+	(void)arg;
+	assert_true(nfound < sizeof(found) / sizeof(found[0]));
+	assert_memory_equal(m->envelope.p, "env", 3);
+	found[nfound++] = m->recno;
+}
+
+static int
+sync_cb(void *arg, int fd)
+{
+	(void)arg;
+	(void)fd;
+	if (failing == 0)
+		return 0;
+	failing--;
+	errno = EIO;
+	return -1;
+}
+
+static struct spool *
+open_spool(unsigned most)
+{
+	struct spool_options	 o = { .segment_size = SEGMENT, .segments = 8,
+	    .segments_max = most, .note = note_cb, .recovered = recovered_cb,
+	    .fdatasync = sync_cb };
+	struct spool	*sp;
+	int		 fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	nfound = notes = 0;
+	assert_int_not_equal(fd, -1);
+	assert_non_null(sp = spool_open(fd, &o));
+	return sp;
+}
+
+static int
+add(struct spool *sp, size_t n, uint32_t nrcpt, uint64_t *recno)
+{
+	struct spool_append	 a = { .envelope = slice_make("env", 3),
+	    .content = slice_make(body, n), .size = n, .nrcpt = nrcpt };
+
+	return spool_append(sp, &a, recno);
+}
+
+static void
+done(struct spool *sp, uint64_t recno, uint32_t i)
+{
+	struct spool_rcpt	 r = { .state = SPOOL_DONE };
+
+	assert_int_equal(spool_mark(sp, recno, i, &r), 0);
+}
+
+/* Background work as the queue does it; it has to end. */
+static void
+work(struct spool *sp)
+{
+	unsigned	 i;
+
+	for (i = 0; spool_work(sp) == 1; i++) {
+		assert_true(i < 1000);
+		if (spool_dirty(sp) == 2)
+			assert_int_equal(spool_flush(sp), 0);
+	}
+}
+
+static void
+segment_io(int writes, char *buf)
+{
+	char	 path[96];
+	int	 fd;
+
+	snprintf(path, sizeof(path), "%s/segment.0000", top);
+	assert_int_not_equal(fd = open(path, O_RDWR), -1);
+	if (writes)
+		assert_int_equal(pwrite(fd, buf, SEGMENT, 0), SEGMENT);
+	else
+		assert_int_equal(pread(fd, buf, SEGMENT, 0), SEGMENT);
+	close(fd);
+}
+
+static int
+setup(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	failing = 0;
+	for (i = 0; i < sizeof(body); i++)
+		body[i] = 'a' + i % 23;
+	snprintf(top, sizeof(top), "/tmp/spool_test.XXXXXX");
+	return mkdtemp(top) == NULL ? -1 : 0;
+}
+
+static int
+remove_cb(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return nftw(top, remove_cb, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void
+test_survives(void **state)
+{
+	struct spool		*sp = open_spool(8);
+	struct spool_message	 m;
+	uint64_t		 a, b, c;
+	char			 buf[5000], *env;
+
+	(void)state;
+	assert_int_equal(add(sp, 5000, 2, &a), 0);
+	assert_int_equal(add(sp, 10, 1, &b), 0);
+	assert_int_equal(add(sp, 10, 1, &c), 0);
+	done(sp, c, 0);			/* of the same unflushed batch */
+	assert_int_equal(spool_dirty(sp), 1);
+	assert_int_equal(spool_flush(sp), 0);
+	done(sp, a, 1);
+	done(sp, b, 0);
+	assert_int_equal(spool_dirty(sp), 2);
+	assert_int_equal(spool_flush(sp), 0);
+	spool_close(sp);
+
+	sp = open_spool(8);
+	assert_int_equal(nfound, 1);
+	assert_int_equal(found[0], a);
+	assert_int_equal(spool_info(sp, a, &m), 0);
+	assert_int_equal(m.rcpt[0].state, SPOOL_WAITING);
+	assert_int_equal(m.rcpt[1].state, SPOOL_DONE);
+	assert_int_equal(spool_read(sp, a, 0, buf, sizeof(buf)), 5000);
+	assert_memory_equal(buf, body, 5000);
+	assert_int_equal(spool_read(sp, a, 5000, buf, sizeof(buf)), 0);
+	assert_int_equal(spool_envelope(sp, a, &env), 3);
+	assert_string_equal(env, "env");
+	free(env);
+	assert_int_equal(spool_read(sp, b, 0, buf, 1), -1);
+	spool_close(sp);
+}
+
+/* Cut at each block of the last batch: never acknowledged, so never missed. */
+static void
+test_torn(void **state)
+{
+	static char	 before[SEGMENT], after[SEGMENT], torn[SEGMENT];
+	struct spool_stat st;
+	struct spool	*sp = open_spool(8);
+	uint64_t	 a, b;
+	size_t		 at, cuts = 0;
+	int		 again;
+
+	(void)state;
+	assert_int_equal(add(sp, 100, 1, &a), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	segment_io(0, before);
+	assert_int_equal(add(sp, 20000, 1, &b), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	spool_close(sp);
+	segment_io(0, after);
+	for (at = 0; at < SEGMENT; at += BLOCK) {
+		if (memcmp(before + at, after + at, BLOCK) == 0)
+			continue;
+		cuts++;
+		memcpy(torn, after, SEGMENT);
+		memset(torn + at, 0, SEGMENT - at);
+		segment_io(1, torn);
+		for (again = 0; again < 2; again++) {
+			sp = open_spool(8);
+			spool_stat(sp, &st);
+			assert_int_equal(nfound, 1);
+			assert_int_equal(found[0], a);
+			assert_int_equal(notes, 0);
+			assert_int_equal(st.damaged, 0);
+			spool_close(sp);
+		}
+	}
+	assert_int_equal(cuts, 5);
+}
+
+/* What stood before good batches was acknowledged: it is missed, the rest lives. */
+static void
+test_damaged(void **state)
+{
+	static char	 seg[SEGMENT];
+	struct spool_stat st;
+	struct spool	*sp = open_spool(8);
+	uint64_t	 r[3];
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(add(sp, 100, 1, &r[i]), 0);
+		assert_int_equal(spool_flush(sp), 0);
+	}
+	spool_close(sp);
+	segment_io(0, seg);
+	seg[2 * BLOCK + 200] ^= 1;	/* in the content of the second */
+	segment_io(1, seg);
+	sp = open_spool(8);
+	spool_stat(sp, &st);
+	assert_int_equal(st.damaged, 1);
+	assert_int_equal(nfound, 2);
+	assert_int_equal(spool_info(sp, r[1], &(struct spool_message){ 0 }), -1);
+	spool_close(sp);
+}
+
+/* A survivor is carried through many lives of each segment; the others stay dead. */
+static void
+test_generations(void **state)
+{
+	struct spool	*sp = open_spool(8);
+	uint64_t	 old, r;
+	char		 buf[300];
+	int		 i;
+
+	(void)state;
+	assert_int_equal(add(sp, 300, 1, &old), 0);
+	for (i = 0; i < 600; i++) {
+		assert_int_equal(add(sp, 3000, 1, &r), 0);
+		assert_int_equal(spool_flush(sp), 0);
+		done(sp, r, 0);
+		work(sp);
+		if (i % 97 == 0) {
+			spool_close(sp);
+			sp = open_spool(8);
+			assert_int_equal(nfound, 1);
+			assert_int_equal(notes, 0);
+		}
+	}
+	spool_close(sp);
+	sp = open_spool(8);
+	assert_int_equal(nfound, 1);
+	assert_int_equal(found[0], old);
+	assert_int_equal(spool_read(sp, old, 0, buf, sizeof(buf)), 300);
+	assert_memory_equal(buf, body, 300);
+	spool_close(sp);
+}
+
+/* A failed flush: its messages are void for good, marks are not. */
+static void
+test_flush_fails(void **state)
+{
+	struct spool	*sp = open_spool(8);
+	uint64_t	 a, b, c, lost;
+
+	(void)state;
+	assert_int_equal(add(sp, 100, 1, &a), 0);
+	assert_int_equal(add(sp, 100, 1, &b), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	done(sp, a, 0);
+	assert_int_equal(add(sp, 100, 1, &lost), 0);
+	failing = 1;
+	assert_int_equal(spool_flush(sp), -1);
+	assert_int_equal(errno, EIO);
+	assert_int_equal(spool_info(sp, lost, &(struct spool_message){ 0 }), -1);
+	work(sp);			/* a segment was lost: another is made */
+	assert_int_equal(add(sp, 100, 1, &c), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	work(sp);
+	spool_close(sp);
+	sp = open_spool(8);
+	assert_int_equal(nfound, 2);
+	assert_int_equal(found[0] + found[1], b + c);
+	spool_close(sp);
+}
+
+/* Survivors of a failed segment move; the ring does not grow without end for them. */
+static void
+test_failed_segment_moves(void **state)
+{
+	struct spool_stat st;
+	struct spool	*sp = open_spool(200);
+	uint64_t	 r;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		assert_int_equal(add(sp, 4000, 1, &r), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	assert_int_equal(add(sp, 10, 1, &r), 0);
+	failing = 1;
+	assert_int_equal(spool_flush(sp), -1);
+	work(sp);
+	spool_stat(sp, &st);
+	assert_true(st.segments <= 12);
+	spool_close(sp);
+	sp = open_spool(200);
+	assert_int_equal(nfound, 10);
+	spool_close(sp);
+}
+
+/* A ring that may not grow: ENOSPC, work ends, and room is found again. */
+static void
+test_full(void **state)
+{
+	static uint64_t	 r[4096];
+	struct spool	*sp = open_spool(8);
+	unsigned	 n, i;
+
+	(void)state;
+	for (n = 0; add(sp, 3000, 1, &r[n]) == 0; n++) {
+		assert_int_equal(spool_flush(sp), 0);
+		work(sp);
+		assert_true(n < 1000);
+	}
+	assert_int_equal(errno, ENOSPC);
+	work(sp);
+	for (i = 0; i < n; i++)
+		done(sp, r[i], 0);
+	assert_int_equal(spool_flush(sp), 0);
+	work(sp);
+	assert_int_equal(add(sp, 3000, 1, &r[0]), 0);
+	spool_close(sp);
+	sp = open_spool(8);
+	assert_int_equal(nfound, 1);
+	spool_close(sp);
+}
+
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_survives), T(test_torn), T(test_damaged),
+		T(test_generations), T(test_flush_fails),
+		T(test_failed_segment_moves), T(test_full),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
