@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TESTS_UNIT_QUEUE_COMMIT_WORLD_H
+#define TESTS_UNIT_QUEUE_COMMIT_WORLD_H
+
+/*
+ * Around queue.c and queue_commit.c: a spool, a clock and a log of the test's
+ * own, smtp and lookup at the other ends of real channels.  For
+ * queue_commit_test.c.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "smtpd/log.h"
+#include "smtpd/loop.h"
+#include "smtpd/proc.h"
+#include "smtpd/queue.h"
+
+#define SECOND	1000000000ULL
+#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* -- the loop, the log, the other files of the queue -- */
+
+struct event_base	*loop_base;
+static uint64_t		 mono = SECOND;
+static void		(*end_of_turn)(void);
+static bool		 stopped;
+static event_callback_fn tick;
+
+uint64_t
+loop_mono(void)
+{
+	return mono;
+}
+
+uint64_t
+loop_wall(void)
+{
+	return 1543836000000000 + mono / 1000;
+}
+
+void
+loop_at_end(void (*fn)(void))
+{
+	end_of_turn = fn;
+}
+
+void
+loop_stop(void)
+{
+	stopped = true;
+}
+
+/* Channels are read when the test says so; the timer that counts is the tick. */
+int
+event_assign(struct event *ev, struct event_base *base, evutil_socket_t fd,
+    short what, event_callback_fn fn, void *arg)
+{
+	(void)ev;
+	(void)base;
+	(void)arg;
+	if (fd == -1 && what & EV_PERSIST)
+		tick = fn;
+	return 0;
+}
+
+int
+event_add(struct event *ev, const struct timeval *tv)
+{
+	(void)ev;
+	(void)tv;
+	return 0;
+}
+
+int
+event_del(struct event *ev)
+{
+	(void)ev;
+	return 0;
+}
+
+#define QUIET(name)				\
+void						\
+name(const char *fmt, ...)			\
+{						\
+	(void)fmt;				\
+}
+QUIET(log_info)
+QUIET(log_debug)
+QUIET(log_warn)
+QUIET(log_warnx)
+
+noreturn void
+fatal(const char *fmt, ...)
+{
+	fail_msg("%s", fmt);
+	abort();
+}
+
+struct ipc			*proc_parent;
+struct conf			*proc_conf;
+const struct proc_row		 proc_rows[PROC_MAX] = {
+	[PROC_PARENT] = { .name = "parent" }, [PROC_SMTP] = { .name = "smtp" },
+	[PROC_LOOKUP] = { .name = "lookup" }, [PROC_QUEUE] = { .name = "queue" },
+	[PROC_DELIVER] = { .name = "deliver" }, [PROC_OFFLINE] = { .name = "offline" },
+};
+
+static struct user	 alice = { .name = (char[]){ "alice" } };
+static struct envelope	*scheduled[64];
+static size_t		 nscheduled, jobs;
+
+struct user *
+user_get(const char *name)
+{
+	return strcmp(name, "alice") == 0 ? &alice : NULL;
+}
+
+void
+sched_envelope(struct envelope *e)
+{
+	assert_true(nscheduled < nitems(scheduled));
+	scheduled[nscheduled++] = e;
+}
+
+size_t
+deliver_running(void)
+{
+	return jobs;
+}
+
+#define NOTHING(name, ...)			\
+void						\
+name(__VA_ARGS__)				\
+{						\
+}
+NOTHING(sched_init, void)
+NOTHING(deliver_feed_all, void)
+NOTHING(deliver_check_time, void)
+
+void
+deliver_met(struct slice user, int fd)
+{
+	(void)user;
+	(void)fd;
+}
+
+void
+deliver_none(struct slice user, bool permanent, struct slice why)
+{
+	(void)user;
+	(void)permanent;
+	(void)why;
+}
+
+void
+control_open(int fd)
+{
+	(void)fd;
+}
+
+/* -- the spool -- */
+
+static struct disk {
+	int		 append_error, flush_error, write_error, full;
+	int		 flushes, appended;	/* since the last flush */
+	int		 bigs, ended;		/* there are, and finished */
+	size_t		 content;		/* bytes of the last append */
+	uint32_t	 nrcpt;
+	uint64_t	 recno;
+} disk;
+static char	 dummy;
+
+#define HEAD(msgid)	"msgid: " msgid "\nsession: 0000000000000002\n" \
+			"arrival: 99999999999\nsize: 4\n" \
+			"big: 0000000000000000\nsender: s\nhelo: h\nsrc: c\n"
+#define ENV(evpid)	"evpid: " evpid "\nttl: 5\naction: a\nuser: alice\n" \
+			"rcpt: r\ndest: d\n"
+
+/* What the spool has when it is opened. */
+static const struct {
+	const char	*text;
+	uint32_t	 nrcpt;
+	struct spool_rcpt rcpt[2];
+} records[] = {
+	{ HEAD("00000001") ENV("0000000100000001") ENV("0000000100000002"), 2,
+	    { { SPOOL_DONE, 1, 0 }, { SPOOL_WAITING, 3, INT64_MAX } } },
+	{ HEAD("00000001") ENV("0000000100000003"), 1,	/* msgid is taken */
+	    { { SPOOL_WAITING, 0, 0 } } },
+	{ HEAD("00000002") ENV("0000000200000001"), 2,	/* other number */
+	    { { SPOOL_WAITING, 0, 0 }, { SPOOL_WAITING, 0, 0 } } },
+	{ "something else\n", 1, { { SPOOL_WAITING, 0, 0 } } },
+};
+
+struct spool *
+spool_open(int fd, const struct spool_options *opt)
+{
+	struct spool_message	 sm;
+	size_t			 i;
+
+	close(fd);
+	for (i = 0; i < nitems(records); i++) {
+		sm = (struct spool_message){ .recno = i + 1, .size = 4,
+		    .envelope = slice_str(records[i].text),
+		    .nrcpt = records[i].nrcpt, .rcpt = records[i].rcpt };
+		opt->recovered(opt->arg, &sm);
+	}
+	return (struct spool *)&dummy;
+}
+
+void
+spool_close(struct spool *sp)
+{
+	assert_ptr_equal(sp, &dummy);
+}
+
+int
+spool_append(struct spool *sp, const struct spool_append *a, uint64_t *recno)
+{
+	struct message	*m;
+
+	(void)sp;
+	if (disk.append_error != 0) {
+		errno = disk.append_error;
+		return -1;
+	}
+	assert_int_equal(a->big != 0, a->content.n == 0);
+	if (a->big != 0)
+		assert_int_equal(disk.ended, 1);
+	m = envelope_decode(a->envelope);
+	assert_non_null(m);
+	assert_int_equal(m->n, a->nrcpt);
+	message_free(m);
+	disk.appended++;
+	disk.content = a->content.n;
+	disk.nrcpt = a->nrcpt;
+	*recno = ++disk.recno;
+	return 0;
+}
+
+int
+spool_flush(struct spool *sp)
+{
+	(void)sp;
+	disk.flushes++;
+	disk.appended = 0;
+	errno = disk.flush_error;
+	return disk.flush_error != 0 ? -1 : 0;
+}
+
+int
+spool_big_begin(struct spool *sp, uint64_t *big)
+{
+	(void)sp;
+	disk.bigs++;
+	*big = 7;
+	return 0;
+}
+
+int
+spool_big_write(struct spool *sp, uint64_t big, const void *p, size_t n)
+{
+	(void)sp;
+	(void)p;
+	(void)n;
+	assert_int_equal(big, 7);
+	errno = disk.write_error;
+	return disk.write_error != 0 ? -1 : 0;
+}
+
+int
+spool_big_end(struct spool *sp, uint64_t big)
+{
+	(void)sp;
+	assert_int_equal(big, 7);
+	disk.ended++;
+	return 0;
+}
+
+void
+spool_big_drop(struct spool *sp, uint64_t big)
+{
+	(void)sp;
+	assert_int_equal(big, 7);
+	disk.bigs--;
+}
+
+void
+spool_stat(const struct spool *sp, struct spool_stat *st)
+{
+	(void)sp;
+	*st = (struct spool_stat){ .full = disk.full };
+}
+
+int
+spool_work(struct spool *sp)
+{
+	(void)sp;
+	return 0;
+}
+
+int
+spool_dirty(const struct spool *sp)
+{
+	(void)sp;
+	return 0;
+}
+
+/* -- peers -- */
+
+/* What smtp was told. */
+static struct told {
+	int		 answers, orphans, spaces;
+	uint32_t	 msgid;			/* of the last answer or orphan */
+	enum commit_result result;
+	uint64_t	 size, window;
+	uint8_t		 space;
+	uint32_t	 first, count;		/* leased */
+} told;
+static struct ipc	*smtp, *lookup;		/* their ends */
+static struct ipc	*to_smtp, *to_lookup;	/* the queue's */
+static uint32_t		 next;			/* msgid */
+
+static void
+from_peer(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	queue_message(arg == &smtp ? PROC_SMTP : PROC_LOOKUP, ipc, msg);
+	if (msg == NULL)
+		ipc_free(ipc);
+}
+
+static void
+told_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	(void)arg;
+	assert_non_null(msg);
+	switch (msg->type) {
+	case IPC_LEASE:
+		told.first = ipc_get_u32(msg);
+		told.count = ipc_get_u32(msg);
+		break;
+	case IPC_WINDOW:
+		told.window += ipc_get_u32(msg);
+		break;
+	case IPC_SPACE:
+		told.space = ipc_get_u8(msg);
+		told.spaces++;
+		break;
+	case IPC_COMMITTED:
+		told.answers++;
+		told.msgid = ipc_get_u32(msg);
+		told.result = ipc_get_u8(msg);
+		break;
+	case IPC_ORPHAN:
+		told.orphans++;
+		assert_int_equal(ipc_get_u64(msg), 99);
+		told.msgid = ipc_get_u32(msg);
+		told.size = ipc_get_u64(msg);
+		break;
+	default:
+		fail_msg("%s", ipc_type_name(msg->type));
+	}
+	assert_true(ipc_complete(ipc, msg));
+}
+
+static void
+connect_peer(enum process peer, struct ipc **ours, struct ipc **theirs)
+{
+	int	 fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd), 0);
+	*ours = ipc_new(PROC_QUEUE, peer, fd[0], from_peer,
+	    peer == PROC_SMTP ? &smtp : &lookup);
+	*theirs = ipc_new(peer, PROC_QUEUE, fd[1], told_cb, NULL);
+	queue_peer(peer, *ours, "");
+}
+
+/* The queue reads what is there: of smtp first, as if lookup's came later. */
+static void
+hear(void)
+{
+	ipc_flush_all();
+	ipc_drain(to_smtp);
+	if (to_lookup != NULL)
+		ipc_drain(to_lookup);
+}
+
+static void
+turn(void)
+{
+	hear();
+	end_of_turn();
+	ipc_flush_all();
+	ipc_drain(smtp);
+}
+
+static void
+lease(void)
+{
+	ipc_begin(smtp, IPC_LEASE_WANT);
+	ipc_end(smtp);
+	turn();
+	next = told.first;
+}
+
+static void
+new_smtp(void)
+{
+	connect_peer(PROC_SMTP, &to_smtp, &smtp);
+	memset(&told, 0, sizeof(told));
+	turn();
+}
+
+static void
+envelope(uint32_t msgid, const char *user, const char *rcpt)
+{
+	static uint32_t		 n;
+	struct ipc_envelope	 e = { .msgid = msgid, .ttl = 3600,
+	    .evpid = (uint64_t)msgid << 32 | ++n, .action = SLICE("local"),
+	    .user = slice_str(user), .rcpt = slice_str(rcpt),
+	    .dest = SLICE("alice@example.org") };
+
+	ipc_send_envelope(lookup, &e);
+}
+
+static void
+commit(uint32_t msgid, uint32_t n, uint64_t size, const char *content)
+{
+	struct ipc_commit	 c = { .msgid = msgid, .nenvelopes = n,
+	    .session = 99, .size = size, .sender = SLICE("s"),
+	    .helo = SLICE("h"), .src = SLICE("c"),
+	    .content = slice_str(content) };
+
+	ipc_send_commit(smtp, &c);
+}
+
+static void
+discard(uint32_t msgid)
+{
+	ipc_begin(smtp, IPC_DISCARD);
+	ipc_put_u32(smtp, msgid);
+	ipc_end(smtp);
+}
+
+static void
+piece(uint32_t msgid, size_t n)
+{
+	static char	 bytes[65536];
+
+	ipc_begin(smtp, IPC_CONTENT);
+	ipc_put_u32(smtp, msgid);
+	ipc_put_slice(smtp, slice_make(bytes, n));
+	ipc_end(smtp);
+}
+
+/* The one answer since begin(). */
+static void
+answered(uint32_t msgid, enum commit_result result)
+{
+	assert_int_equal(told.answers, 1);
+	assert_int_equal(told.msgid, msgid);
+	assert_int_equal(told.result, result);
+	told.answers = 0;
+}
+
+static int
+start(void **state)
+{
+	(void)state;
+	queue_main();
+	connect_peer(PROC_LOOKUP, &to_lookup, &lookup);
+	new_smtp();
+	return 0;
+}
+
+/* Delivers what was accepted, and forgets what was said. */
+static int
+begin(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < nscheduled; i++)
+		if (--scheduled[i]->msg->left == 0)
+			message_free(scheduled[i]->msg);
+	nscheduled = 0;
+	disk = (struct disk){ .recno = disk.recno };
+	told = (struct told){ 0 };
+	lease();
+	told.window = 0;
+	return 0;
+}
+
+#endif
