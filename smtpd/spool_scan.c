@@ -335,7 +335,7 @@ apply_all(struct scan *sc)
 	struct found	*f;
 	uint64_t	 last = 0;
 
-	for (f = sc->batch; f < sc->batch + sc->n; f++) {
+	for (f = sc->batch; f != NULL && f < sc->batch + sc->n; f++) {
 		if (f->seg->life < sc->tail)
 			continue;
 		if (last != 0 && f->number > last + 1 && !voided(sc, last + 1)) {
