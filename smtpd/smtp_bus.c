@@ -277,19 +277,41 @@ report_send(const struct report_source *src, enum event_id event,
 
 /* -- the pipes -- */
 
-/* A line that was written, and that nobody read. */
+/* Lines that a gap line told of; at least the gap line itself. */
+static uint64_t
+gap_count(struct slice s)
+{
+	uint64_t	 n = 0;
+	size_t		 i;
+
+	for (i = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
+		n = n * 10 + (uint64_t)(s.p[i] - '0');
+	return n == 0 ? 1 : n;
+}
+
+/* A line that was written, and that nobody read; a gap line stands for its lines. */
 static void
 drop_written(struct subscriber *s, const struct report *r)
 {
+	bool		 gap = r->event == EV_REPORT_GAP;
 	enum subsystem	 subsystem;
-	uint64_t	 time;
+	uint64_t	 first, last;
+	struct gap	*g;
 
-	if (report_time(r->field[RF_TIME], &time) == -1)
+	if (report_time(r->field[gap ? RF_FIRST : RF_TIME], &first) == -1 ||
+	    report_time(r->field[gap ? RF_LAST : RF_TIME], &last) == -1)
 		return;
-	for (subsystem = 0; subsystem < SUBSYSTEM_MAX; subsystem++)
-		if (slice_eq(r->field[RF_SUBSYSTEM],
+	for (subsystem = 0; subsystem < SUBSYSTEM_MAX; subsystem++) {
+		if (!slice_eq(r->field[RF_SUBSYSTEM],
 		    slice_str(subsystem_names[subsystem])))
-			drop_line(s, subsystem, time);
+			continue;
+		g = &s->gaps[subsystem];
+		if (g->count == 0 || first < g->first)
+			g->first = first;
+		if (last > g->last)
+			g->last = last;
+		g->count += gap ? gap_count(r->field[RF_COUNT]) : 1;
+	}
 }
 
 /* Counts what a dead command left unread in its pipe as dropped lines. */
