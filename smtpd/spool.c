@@ -3,6 +3,8 @@
  * The spool's interface: append, mark, flush, read, and the background work
  * between flushes.  Queue process.
  */
+#include <sys/file.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -129,7 +131,9 @@ spool_open(int dirfd, const struct spool_options *opt)
 		errno = EINVAL;
 		goto fail;
 	}
-	if (big_open_dirs(sp) == -1 || scan_all(sp) == -1 || prepare(sp) == -1)
+	/* One queue at a time: the lock is held until the descriptor is closed. */
+	if (flock(dirfd, LOCK_EX | LOCK_NB) == -1 || big_open_dirs(sp) == -1 ||
+	    scan_all(sp) == -1 || prepare(sp) == -1)
 		goto fail;
 	sp->tail = segment_tail(sp);
 	big_clean(sp);
@@ -256,7 +260,7 @@ spool_mark(struct spool *sp, uint64_t recno, uint32_t i,
 int
 spool_dirty(const struct spool *sp)
 {
-	return sp->new_messages ? 1 : sp->new_marks ? 2 : 0;
+	return sp->new_messages ? 1 : sp->new_marks || sp->nvoids > 0 ? 2 : 0;
 }
 
 /* -- flush -- */
@@ -271,7 +275,7 @@ flushed(struct spool *sp)
 		if ((m = index_find(sp, sp->moves[i].recno)) != NULL)
 			index_move(sp, m, sp->moves[i].seg, sp->moves[i].offset,
 			    sp->moves[i].length);
-	sp->nmoves = sp->nadded = sp->nfates = 0;
+	sp->nmoves = sp->nadded = sp->nfates = sp->nvoids = 0;
 	sp->new_messages = sp->new_marks = false;
 	big_unlink_flushed(sp);
 	sp->flushed_tail = sp->tail;
@@ -294,32 +298,52 @@ not_flushed(struct spool *sp)
 	    strerror(errno));
 }
 
+/* Fates stand behind the messages: one of this batch may be among them. */
+static int
+collect(struct spool *sp)
+{
+	size_t	 i;
+
+	if (sp->poisoned) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (batch_without_records(sp) == -1)
+		return -1;
+	for (i = 0; i < sp->nfates; i++)
+		if (batch_fate(sp, &sp->fates[i]) == -1)
+			return -1;
+	return 0;
+}
+
 int
 spool_flush(struct spool *sp)
 {
-	size_t	 i;
-	int	 saved, error = sp->poisoned ? ENOMEM : 0;
+	int	 error;
+	bool	 written = false;
 
-	/* Fates stand behind the messages: one of this batch may be among them. */
-	for (i = 0; i < sp->nfates && error == 0; i++)
-		if (batch_fate(sp, &sp->fates[i]) == -1)
-			error = errno;
-	if (error == 0 && batch_write(sp) == -1)
-		error = errno;
-	if (error == 0) {
-		/* A flush that only moves the tail writes nothing, nor voids. */
-		if (!STAILQ_EMPTY(&sp->batches))
-			sp->nvoids = 0;
-		batch_forget(sp);
-		flushed(sp);
-		return 0;
+	if (collect(sp) == 0) {
+		written = true;
+		if (batch_write(sp) == 0) {
+			batch_forget(sp);
+			flushed(sp);
+			return 0;
+		}
 	}
+	error = errno;
+	not_flushed(sp);
+	if (written)
+		batch_failed(sp);
 	batch_void(sp);
 	batch_forget(sp);
 	sp->poisoned = false;
-	saved = errno = error;
-	not_flushed(sp);
-	errno = saved;
+	/* Said at once: a crash must not deliver what a client was told to keep. */
+	if (!sp->voiding) {
+		sp->voiding = true;
+		spool_flush(sp);
+		sp->voiding = false;
+	}
+	errno = error;
 	return -1;
 }
 
@@ -331,13 +355,19 @@ spool_read(struct spool *sp, uint64_t recno, size_t offset, void *buf, size_t n)
 	struct live_message	*m = index_find(sp, recno);
 	char		*data;
 	size_t		 skip;
+	ssize_t		 r;
 
 	if (m == NULL) {
 		errno = ENOENT;
 		return -1;
 	}
-	if (m->big != 0)
-		return big_read(sp, m->big, offset, buf, n);
+	if (m->big != 0) {
+		r = big_read(sp, m->big, offset, buf, n);
+		if (r != 0 || offset >= m->size)
+			return r;
+		errno = EBADMSG;	/* the file is shorter than it was */
+		return -1;
+	}
 	if (scan_read_record(sp, m, &data) == -1)
 		return -1;
 	if (offset >= m->size)

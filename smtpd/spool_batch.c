@@ -207,25 +207,44 @@ batch_void(struct spool *sp)
 			sp->voids[sp->nvoids++] = b->number;
 }
 
-/* Writes all; on failure no segment of theirs takes more records. */
+/*
+ * Without a record there may still be something to say: what failed is void,
+ * or the tail has moved, which frees nothing before it is durable.
+ */
+int
+batch_without_records(struct spool *sp)
+{
+	if (!STAILQ_EMPTY(&sp->batches) ||
+	    (sp->nvoids == 0 && sp->tail <= sp->flushed_tail))
+		return 0;
+	return batch_for(sp, 0) == NULL ? -1 : 0;
+}
+
+void
+batch_failed(struct spool *sp)
+{
+	struct batch	*b;
+
+	STAILQ_FOREACH(b, &sp->batches, entry)
+		segment_failed(sp, b->seg);
+	sp->current = NULL;
+}
+
+/* Writes all, each durable before the next. */
 int
 batch_write(struct spool *sp)
 {
 	struct batch	*b;
-	int		 saved;
 
 	STAILQ_FOREACH(b, &sp->batches, entry) {
 		sp->stat.flushes++;
-		if (write_one(sp, b) == 0)
-			continue;
-		saved = errno;
-		sp->stat.flush_errors++;
-		STAILQ_FOREACH(b, &sp->batches, entry)
-			b->seg->state = SEG_BAD;
-		sp->current = NULL;
-		errno = saved;
-		return -1;
+		if (write_one(sp, b) == -1) {
+			sp->stat.flush_errors++;
+			return -1;
+		}
 	}
+	STAILQ_FOREACH(b, &sp->batches, entry)
+		b->seg->good = true;
 	return 0;
 }
 

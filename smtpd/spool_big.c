@@ -159,7 +159,10 @@ named(const struct spool *sp, const char *name)
 	return false;
 }
 
-/* At start: files that no record names were never acknowledged, or are done. */
+/*
+ * At start: files that no record names were never acknowledged, or are done;
+ * where a record was damaged one may be its, and is kept for people.
+ */
 void
 big_clean(struct spool *sp)
 {
@@ -170,8 +173,13 @@ big_clean(struct spool *sp)
 	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
 		return;
 	rewinddir(dir);
-	while ((d = readdir(dir)) != NULL)
-		if (d->d_name[0] != '.' && !named(sp, d->d_name))
+	while ((d = readdir(dir)) != NULL) {
+		if (d->d_name[0] == '.' || named(sp, d->d_name))
+			continue;
+		if (sp->stat.damaged > 0)
+			renameat(sp->bigfd, d->d_name, sp->corruptfd, d->d_name);
+		else
 			unlinkat(sp->bigfd, d->d_name, 0);
+	}
 	closedir(dir);
 }

@@ -88,8 +88,11 @@ copy_oldest(struct spool *sp)
 	size_t		 copied = 0;
 	ssize_t		 n;
 
-	/* One that a batch of this turn writes to cannot be emptied yet. */
-	if (seg == NULL || sp->nmoves > 0)
+	/*
+	 * One that a batch of this turn writes to cannot be emptied yet, and the
+	 * last free segment is for fates.
+	 */
+	if (seg == NULL || sp->nmoves > 0 || segment_count(sp, SEG_FREE) < 2)
 		return 0;
 	LIST_FOREACH_SAFE(m, &seg->messages, entry, next) {
 		if (pending(sp, m->recno))

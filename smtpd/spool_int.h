@@ -92,6 +92,7 @@ struct segment {
 	size_t		 zeroed;	/* SEG_RAW: bytes written so far */
 	size_t		 live;		/* bytes of records of live messages */
 	bool		 headed;	/* its head was written in this life */
+	bool		 good;		/* and a batch of it is durable */
 	LIST_HEAD(, live_message) messages;
 };
 TAILQ_HEAD(segments, segment);
@@ -132,6 +133,7 @@ struct spool {
 	uint64_t	 flushed_tail;	/* named by a batch that is durable */
 	STAILQ_HEAD(, batch) batches;
 	bool		 new_messages, new_marks;
+	bool		 voiding;	/* a flush that follows one that failed */
 	bool		 poisoned;	/* what is collected must not be written */
 	uint64_t	*added;		/* recnos of the unflushed messages */
 	size_t		 nadded, added_size;
@@ -168,6 +170,7 @@ struct segment	*segment_take(struct spool *);		/* a free one begins a life */
 unsigned	 segment_count(const struct spool *, enum seg_state);
 void		 segment_release(struct spool *);	/* those behind the flushed tail are free */
 uint64_t	 segment_tail(const struct spool *);
+void		 segment_failed(struct spool *, struct segment *);
 void		 segment_close_all(struct spool *);
 int		 segment_write_head(struct spool *, struct segment *);
 void		 segment_order(struct spool *, struct segment *);
@@ -176,7 +179,10 @@ void		 segment_order(struct spool *, struct segment *);
 int		 batch_record(struct spool *, struct spool_rechead *,
 		    const struct slice *parts, size_t nparts, struct segment **, uint64_t *offset);
 int		 batch_fate(struct spool *, const struct fate *);
+int		 batch_without_records(struct spool *);
 int		 batch_write(struct spool *);
+/* Their segments take no more records; those that hold nothing else are free again. */
+void		 batch_failed(struct spool *);
 /* What is collected is not to be believed, should it reach the disk. */
 void		 batch_void(struct spool *);
 void		 batch_forget(struct spool *);

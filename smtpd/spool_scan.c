@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "smtpd/spool_int.h"
 
 #define CORRUPT_MAX	64	/* files kept in corrupt/ */
+#define RECNO_SKIP	65536	/* numbers that torn records may have had */
 
 struct found {			/* a batch whose head is in order */
 	struct segment	*seg;
@@ -32,27 +34,29 @@ struct scan {
 	struct segment	*loaded;
 };
 
-/* What was torn before the disk had it must not be believed from memory. */
-static int
+/* A segment into memory; blocks that cannot be read are zeros, and so damaged. */
+static void
 load(struct scan *sc, struct segment *seg)
 {
-	size_t	 got = 0;
+	size_t	 got = 0, size = sc->sp->opt.segment_size;
 	ssize_t	 n;
 
 	if (sc->loaded == seg)
-		return 0;
-	sc->loaded = NULL;
-	while (got < sc->sp->opt.segment_size) {
-		n = pread(seg->fd, sc->data + got,
-		    sc->sp->opt.segment_size - got, got);
+		return;
+	while (got < size) {
+		n = pread(seg->fd, sc->data + got, size - got, got);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return -1;
+		if (n <= 0) {
+			spool_note(sc->sp, "segment %u, offset %zu: read: %s",
+			    seg->slot, got, n == 0 ? "end of file" :
+			    strerror(errno));
+			n = SPOOL_BLOCK - got % SPOOL_BLOCK;
+			memset(sc->data + got, 0, n);
+		}
 		got += n;
 	}
 	sc->loaded = seg;
-	return 0;
 }
 
 /* -- what is in order -- */
@@ -185,8 +189,7 @@ find_batches(struct scan *sc, struct segment *seg)
 	struct found		*f;
 	size_t			 offset = SPOOL_BLOCK, at;
 
-	if (load(sc, seg) == -1)
-		return -1;
+	load(sc, seg);
 	while (offset < sc->sp->opt.segment_size) {
 		/* Nothing valid behind: the end of this life, or a torn tail. */
 		if ((at = next_batch(sc, seg, offset, &h)) == 0)
@@ -260,22 +263,38 @@ apply_fate(struct spool *sp, const struct spool_rechead *h, const char *data)
 		index_remove(sp, m);
 }
 
+/* Where the next record with a good head begins, or the end of the batch. */
+static size_t
+next_record(const struct scan *sc, const struct found *f, size_t at)
+{
+	struct spool_rechead	 h;
+	size_t			 end = f->offset + f->length;
+
+	while (at < end && !read_rechead(sc, f->seg, at, end, &h))
+		at++;
+	return at;
+}
+
 static int
-apply_batch(struct scan *sc, const struct found *f, bool verify)
+apply_batch(struct scan *sc, const struct found *f)
 {
 	struct spool_rechead	 h;
 	size_t			 at = f->offset + sizeof(struct spool_bathead);
-	size_t			 end = f->offset + f->length;
+	size_t			 end = f->offset + f->length, next;
 	const char		*data;
 
 	for (; at < end; at += spool_record_size(h.length)) {
 		if (!read_rechead(sc, f->seg, at, end, &h)) {
-			keep_corrupt(sc, f->seg, at, end - at,
+			next = next_record(sc, f, at + 1);
+			keep_corrupt(sc, f->seg, at, next - at,
 			    "damaged record head");
-			return 0;
+			if (next >= end)
+				break;
+			at = next;
+			read_rechead(sc, f->seg, at, end, &h);
 		}
 		data = sc->data + at + sizeof(h);
-		if (verify && !data_in_order(f->seg, sc->data + at, at, &h)) {
+		if (!data_in_order(f->seg, sc->data + at, at, &h)) {
 			keep_corrupt(sc, f->seg, at,
 			    spool_record_size(h.length), "damaged record");
 			continue;
@@ -316,8 +335,7 @@ drop_torn(struct scan *sc)
 	if (sc->n == 0)
 		return 0;
 	f = &sc->batch[sc->n - 1];
-	if (load(sc, f->seg) == -1)
-		return -1;
+	load(sc, f->seg);
 	if (batch_whole(sc, f))
 		return 0;
 	if (spool_grow(&sp->voids, sp->nvoids, &sp->voids_size,
@@ -347,15 +365,44 @@ apply_all(struct scan *sc)
 		last = f->number;
 		if (voided(sc, f->number))
 			continue;
-		/* Older content is verified when it is read. */
-		if (load(sc, f->seg) == -1 ||
-		    apply_batch(sc, f, f->seg->life + 1 >= sp->life) == -1)
+		load(sc, f->seg);
+		if (apply_batch(sc, f) == -1)
 			return -1;
 	}
 	return 0;
 }
 
 /* -- all of it -- */
+
+/* A head is one sector: of a segment that was used it is the old one or the new. */
+static bool
+never_used(const struct segment *seg)
+{
+	char	 head[sizeof(struct spool_seghead)], zero[sizeof(head)] = { 0 };
+
+	return pread(seg->fd, head, sizeof(head), 0) == sizeof(head) &&
+	    memcmp(head, zero, sizeof(head)) == 0;
+}
+
+/* Nothing in a segment can be read without its head: the file is kept for people. */
+static int
+set_aside(struct spool *sp, struct segment *seg)
+{
+	char	 from[32], to[64];
+
+	sp->stat.damaged++;
+	snprintf(from, sizeof(from), "segment.%04u", seg->slot);
+	snprintf(to, sizeof(to), "corrupt/%s.%llx", from,
+	    (unsigned long long)time(NULL));
+	spool_note(sp, "%s: damaged head; the file is kept as %s", from, to);
+	if (renameat(sp->dirfd, from, sp->dirfd, to) == -1)
+		return -1;
+	TAILQ_REMOVE(&sp->segs, seg, entry);
+	sp->nsegs--;
+	close(seg->fd);
+	free(seg);
+	return 0;
+}
 
 static int
 open_segments(struct spool *sp)
@@ -379,10 +426,16 @@ open_segments(struct spool *sp)
 	TAILQ_FOREACH_SAFE(seg, &sp->segs, entry, next) {
 		if (seg->state != SEG_FREE)
 			continue;
+		/* What was torn before the disk had it must not be believed from memory. */
 		fdatasync(seg->fd);
 		posix_fadvise(seg->fd, 0, 0, POSIX_FADV_DONTNEED);
-		if (!read_seghead(sp, seg))
+		if (!read_seghead(sp, seg)) {
+			if (never_used(seg))
+				continue;
+			if (set_aside(sp, seg) == -1)
+				return -1;
 			continue;
+		}
 		seg->state = SEG_LIVE;
 		seg->headed = true;
 		seg->used = sp->opt.segment_size;
@@ -453,6 +506,7 @@ scan_all(struct spool *sp)
 			sp->batch = sc.batch[i].number;
 	if (drop_torn(&sc) == -1 || apply_all(&sc) == -1)
 		goto out;
+	sp->recno += RECNO_SKIP;
 	sp->flushed_tail = sc.tail;
 	segment_release(sp);
 	tell_recovered(sp);

@@ -18,6 +18,15 @@ file_name(unsigned slot, char *buf, size_t size)
 	snprintf(buf, size, "segment.%04u", slot);
 }
 
+static bool
+segment_headed(const struct segment *seg)
+{
+	uint64_t	 magic;
+
+	return pread(seg->fd, &magic, sizeof(magic), 0) == sizeof(magic) &&
+	    magic == SPOOL_MAGIC;
+}
+
 struct segment *
 segment_new(struct spool *sp, unsigned slot)
 {
@@ -38,8 +47,9 @@ segment_new(struct spool *sp, unsigned slot)
 	}
 	seg->slot = slot;
 	LIST_INIT(&seg->messages);
-	/* Not full: its writing was cut short, and begins anew. */
-	seg->state = (size_t)size == sp->opt.segment_size ? SEG_FREE : SEG_RAW;
+	/* Short and without a head: its writing was cut short, and begins anew. */
+	seg->state = (size_t)size == sp->opt.segment_size ||
+	    segment_headed(seg) ? SEG_FREE : SEG_RAW;
 	TAILQ_INSERT_TAIL(&sp->segs, seg, entry);
 	sp->nsegs++;
 	if (slot >= sp->slots)
@@ -113,7 +123,7 @@ segment_take(struct spool *sp)
 	seg->life = ++sp->life;
 	seg->used = SPOOL_BLOCK;
 	seg->live = 0;
-	seg->headed = false;
+	seg->headed = seg->good = false;
 	arc4random_buf(&seg->key, sizeof(seg->key));
 	segment_order(sp, seg);
 	return seg;
@@ -164,6 +174,19 @@ segment_release(struct spool *sp)
 		TAILQ_REMOVE(&sp->segs, seg, entry);
 		TAILQ_INSERT_TAIL(&sp->segs, seg, entry);
 	}
+}
+
+/* A flush failed: what it holds was never acknowledged, or survives until it has moved. */
+void
+segment_failed(struct spool *sp, struct segment *seg)
+{
+	if (seg->good || !LIST_EMPTY(&seg->messages)) {
+		seg->state = SEG_BAD;
+		return;
+	}
+	seg->state = SEG_FREE;
+	TAILQ_REMOVE(&sp->segs, seg, entry);
+	TAILQ_INSERT_TAIL(&sp->segs, seg, entry);
 }
 
 void
