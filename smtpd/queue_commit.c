@@ -184,7 +184,7 @@ commit_envelope(const struct ipc_envelope *m)
 	/* What is in the spool's batch already has as many as it has. */
 	if (o == NULL || (o->committing && !o->incomplete))
 		return;
-	if (add_envelope(o->msg, m) == -1) {
+	if (m->evpid >> 32 != m->msgid || add_envelope(o->msg, m) == -1) {
 		log_warn("envelope %016" PRIx64, m->evpid);
 		o->failed = true;
 		o->result = COMMIT_TEMPFAIL;

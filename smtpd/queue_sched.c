@@ -211,7 +211,12 @@ defer(struct envelope *e, int64_t delay, struct slice why)
 static void
 failed(struct envelope *e, int64_t delay, struct slice why)
 {
-	if (queue_now() < e->msg->arrival + e->ttl) {
+	int64_t	 began = queue_now();
+
+	/* Only a try that began after its ttl ends an envelope. */
+	if (e->state == ENV_RUNNING)
+		began -= (int64_t)((loop_mono() - e->started) / 1000000000);
+	if (began < e->msg->arrival + e->ttl) {
 		defer(e, delay, why);
 		return;
 	}

@@ -28,7 +28,7 @@ static struct lease {
 } leases[LEASES];
 static bool		 lease_asked;
 static bool		 space = true;
-static uint64_t		 window;	/* bytes that the queue takes by IPC_CONTENT */
+static int64_t		 window;	/* bytes that the queue takes by IPC_CONTENT */
 static size_t		 content_bytes;	/* held by all transactions */
 static uint32_t		 serials;
 static struct u64map	 by_msgid;
@@ -199,13 +199,16 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path)
 
 /* -- content -- */
 
-/* Hands over what was collected so far; false if the queue's window is shut. */
+/*
+ * Hands over what was collected so far; false if the queue's window is shut.
+ * The last piece of a message overdraws it, which is paid back before others.
+ */
 static bool
-send_piece(struct tx *tx)
+send_piece(struct tx *tx, bool last)
 {
-	if (window < tx->content_len)
+	if (window < (int64_t)tx->content_len && !last)
 		return false;
-	window -= tx->content_len;
+	window -= (int64_t)tx->content_len;
 	ipc_begin(smtp_queue, IPC_CONTENT);
 	ipc_put_u32(smtp_queue, tx->msgid);
 	ipc_put_slice(smtp_queue, slice_make(tx->content, tx->content_len));
@@ -245,7 +248,7 @@ make_room(struct tx *tx)
 			tx->content_len = 0;
 			return true;
 		}
-		return send_piece(tx);
+		return send_piece(tx, false);
 	}
 	if ((p = realloc(tx->content, size)) == NULL) {
 		log_warn("content of %zu bytes", size);
@@ -334,11 +337,8 @@ tx_commit(struct tx *tx)
 
 	if (smtp_queue == NULL)
 		return -1;
-	if (tx->large && tx->content_len > 0) {
-		/* The last piece may overdraw the window: it is at most one. */
-		window += window < tx->content_len ? tx->content_len : 0;
-		send_piece(tx);
-	}
+	if (tx->large && tx->content_len > 0)
+		send_piece(tx, true);
 	m = (struct ipc_commit){
 		.msgid = tx->msgid,
 		.nenvelopes = tx->nenvelopes,
