@@ -166,11 +166,9 @@ smtpd_stop()
 	[ -n "$smtpd_pid" ] || return 0
 	smtpd_status=0
 	kill "$smtpd_pid" 2>/dev/null
-	( sleep "$PATIENCE"; kill -9 "$smtpd_pid" 2>/dev/null ) >/dev/null 2>&1 &
-	watchdog=$!
+	wait_for "$PATIENCE" pid_gone "$smtpd_pid" ||
+	    kill -9 "$smtpd_pid" 2>/dev/null
 	wait "$smtpd_pid" 2>/dev/null || smtpd_status=$?
-	kill $watchdog 2>/dev/null
-	wait $watchdog 2>/dev/null
 	smtpd_pid=
 	[ $smtpd_status -eq 0 ]
 }
