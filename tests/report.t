@@ -163,6 +163,8 @@ same "$T/got" "$T/expected.newest" "the newest form, line for line, in the same 
 same "$T/r.seed" "$T/r.all" "a loop of read and echo gets the same lines"
 ok "rptfmt is found, and reads them" wait_for "$PATIENCE" test -s "$T/r.people"
 is "$(wc -c <"$T/r.outgoing")" 0 "who reads smtp-out is told nothing of smtp-in"
+delivered() { [ -n "$(ls "$T/Maildir/new")" ]; }
+wait_for "$PATIENCE" delivered
 is "$(awk -F'|' '$5 == "tx-commit" { print $8 }' "$T/r.all")" \
     "$(sed -e '/^Return-Path:/d; /^Delivered-To:/d' "$T"/Maildir/new/* | wc -c)" \
     "tx-commit has the bytes of the message as delivered"
