@@ -246,6 +246,56 @@ test_damaged(void **state)
 	spool_close(sp);
 }
 
+/* Where a body begins within its batch: the same for all with this envelope. */
+static size_t
+body_offset(const char *disk, size_t batch)
+{
+	size_t	 at = batch;
+
+	while (memcmp(disk + at, body, 16) != 0)
+		at++;
+	return at - batch;
+}
+
+/*
+ * A body may hold a byte-exact copy of a batch, and it may lie where a scan
+ * looks for one once its own batch is damaged: it is never taken for one.
+ */
+static void
+test_forged(void **state)
+{
+	static char	 disk[SEGMENT];
+	struct spool	*sp = open_spool(64);
+	uint64_t	 old, forged;
+	size_t		 batch = 3 * BLOCK, pad;
+
+	(void)state;
+	assert_int_equal(add(sp, 1000, 1, &old), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	segment_io(0, disk);
+	pad = BLOCK - body_offset(disk, BLOCK);
+	done(sp, old, 0);
+	assert_int_equal(spool_flush(sp), 0);
+	memcpy(body + pad, disk + BLOCK, BLOCK);
+	assert_int_equal(add(sp, pad + 2 * BLOCK, 1, &forged), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	spool_close(sp);
+
+	/* The copy lies on a block of its own, as a batch would. */
+	segment_io(0, disk);
+	assert_memory_equal(disk + batch + BLOCK, disk + BLOCK, BLOCK);
+	sp = open_spool(64);
+	assert_int_equal(nfound, 1);
+	assert_int_equal(found[0], forged);
+	spool_close(sp);
+
+	memset(disk + batch, 0, 64);
+	segment_io(1, disk);
+	sp = open_spool(64);
+	assert_int_equal(nfound, 0);
+	spool_close(sp);
+}
+
 /* A survivor is carried through many lives of each segment; the others stay dead. */
 static void
 test_generations(void **state)
@@ -364,7 +414,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_survives), T(test_torn), T(test_damaged),
+		T(test_survives), T(test_torn), T(test_damaged), T(test_forged),
 		T(test_generations), T(test_flush_fails),
 		T(test_failed_segment_moves), T(test_full),
 	};
