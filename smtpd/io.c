@@ -167,6 +167,13 @@ io_resume(struct io *io)
 		event_active(&io->ev, EV_READ, 0);
 }
 
+void
+io_restart_idle(struct io *io)
+{
+	if (io->fd != -1 && !io->finishing)
+		event_add(&io->ev, idle_time);
+}
+
 /* Bytes read, 0 at the end, -1 if it would block. */
 static ssize_t
 io_recv(struct io *io, char *p, size_t size)

@@ -59,6 +59,8 @@ void	io_consume(struct io *, size_t);
 /* Nothing is read while paused. io_resume() does not call back: go on with io_input(). */
 void	io_pause(struct io *);
 void	io_resume(struct io *);
+/* The idle time begins anew: the peer was not the one to speak. */
+void	io_restart_idle(struct io *);
 
 void	io_write(struct io *, const void *, size_t);
 /* Is so much output waiting that the owner should stop producing?  IO_DRAINED follows. */

@@ -99,11 +99,10 @@ struct tx {
 	uint64_t	 size;
 	size_t		 trace;		/* of them not the client's: the trace header */
 	bool		 large;		/* pieces go to the queue as they come */
-	bool		 starved;	/* waits for the queue's window */
 	enum refusal	 refusal;
 	struct smtp_data data;
 	struct smtp_header header;
-	TAILQ_ENTRY(tx)	 starved_entry;
+	TAILQ_ENTRY(tx)	 starved_entry;	/* while it waits for the queue's window */
 };
 
 /* The transaction that is open under a msgid, or NULL. */
@@ -121,6 +120,8 @@ void		 tx_data(struct tx *);
  * come; -1: the queue's window is shut, tx_refill() will call session_run().
  */
 int		 tx_content(struct tx *);
+/* The window stays shut: the rest of the content is read and dropped, and refused (451). */
+void		 tx_give_up(struct tx *);
 /* Hands it to the queue; 0, or -1 if the queue is not there. */
 int		 tx_commit(struct tx *);
 /* From the queue: leases of msgids, room for content, space for mail at all. */
@@ -143,7 +144,12 @@ enum state {
 	STATE_MAX
 };
 
-enum waiting { WAITING_NOT, WAITING_LOOKUP, WAITING_QUEUE };
+enum waiting {
+	WAITING_NOT,
+	WAITING_LOOKUP,		/* for its verdict on a recipient */
+	WAITING_WINDOW,		/* for the queue to take more content */
+	WAITING_QUEUE		/* for its answer to a commit */
+};
 
 struct session {
 	struct io	 io;
@@ -156,7 +162,9 @@ struct session {
 	uint32_t	 mails;
 	uint16_t	 errors;
 	uint8_t		 state;
-	uint8_t		 waiting;
+	uint8_t		 waiting;	/* wait_begin() sets it, wait_end() clears it */
+	TAILQ_ENTRY(session) wait_entry;
+	uint64_t	 wait_since;	/* monotonic ns */
 	bool		 esmtp, secured;
 	bool		 skipping;	/* the rest of a line that is too long */
 	bool		 gone;		/* the client left while we waited */
@@ -189,7 +197,16 @@ void	session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
 	    enum verdict, const struct ipc_msg *evpids, uint32_t n);
 void	session_committed(uint32_t msgid, enum commit_result);
 void	session_lookup_lost(void);
+/* What it waits for did not come in time. */
+void	session_waited(struct session *);
 void	session_queue_lost(void);
+
+/* -- waiting for lookup and queue: smtp_wait.c -- */
+
+#define WAIT_MAX	300	/* seconds; then session_waited() is called, once */
+
+void	wait_begin(struct session *, enum waiting);
+void	wait_end(struct session *);
 
 /* -- verbs: smtp_verb.c -- */
 

@@ -31,7 +31,6 @@ static size_t			 nsessions;
 static bool			 ending;	/* the process is told to stop */
 
 static void	io_event(struct io *, enum io_event);
-static void	lookup_failed(struct session *);
 
 static struct session *
 session_of(struct io *io)
@@ -262,12 +261,18 @@ command(struct session *s, struct slice line)
 	verb_run(s, line);
 }
 
+/* By a reporter that is waited for; mail of this host never is. */
+static bool
+is_held(const struct session *s)
+{
+	return bus_paused() && !session_is_local(s);
+}
+
 static bool
 blocked(const struct session *s)
 {
 	return s->waiting != WAITING_NOT || s->state == STATE_CLOSING ||
-	    s->state == STATE_TLS || (s->tx != NULL && s->tx->starved) ||
-	    (bus_paused() && !session_is_local(s));
+	    s->state == STATE_TLS || is_held(s);
 }
 
 static void
@@ -354,15 +359,9 @@ secured(struct session *s)
 static void
 timed_out(struct session *s)
 {
-	if (s->waiting == WAITING_QUEUE) {
-		session_committed(s->tx->msgid, COMMIT_TEMPFAIL);
+	/* It is not the client that is late: session_waited() or the bus judges that. */
+	if (s->waiting != WAITING_NOT || is_held(s))
 		return;
-	}
-	/* It is not the client that is late. */
-	if (s->waiting == WAITING_LOOKUP) {
-		lookup_failed(s);
-		return;
-	}
 	report_timeout(&s->source);
 	session_rollback(s);
 	if (s->state == STATE_TLS) {
@@ -377,7 +376,7 @@ timed_out(struct session *s)
 static void
 closed(struct session *s)
 {
-	if (s->waiting == WAITING_NOT) {
+	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW) {
 		session_close(s);
 		return;
 	}
@@ -413,8 +412,8 @@ io_event(struct io *io, enum io_event event)
 static void
 shut(struct session *s)
 {
-	s->waiting = WAITING_NOT;
 	session_rollback(s);
+	wait_end(s);
 	if (s->state != STATE_TLS)
 		session_reply(s, REPLY_SHUTDOWN, NULL, NULL);
 	session_enter(s, STATE_CLOSING);
@@ -423,7 +422,7 @@ shut(struct session *s)
 static void
 answered(struct session *s)
 {
-	s->waiting = WAITING_NOT;
+	wait_end(s);
 	if (s->gone)
 		session_close(s);
 	else if (ending)
@@ -526,6 +525,23 @@ session_committed(uint32_t msgid, enum commit_result result)
 	}
 	session_enter(s, STATE_READY);
 	answered(s);
+}
+
+void
+session_waited(struct session *s)
+{
+	switch (s->waiting) {
+	case WAITING_LOOKUP:
+		lookup_failed(s);
+		break;
+	case WAITING_WINDOW:
+		tx_give_up(s->tx);
+		session_run(s);
+		break;
+	case WAITING_QUEUE:
+		session_committed(s->tx->msgid, COMMIT_TEMPFAIL);
+		break;
+	}
 }
 
 /* A message begun with the old queue cannot be finished with the next. */

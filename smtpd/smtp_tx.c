@@ -32,7 +32,7 @@ static int64_t		 window;	/* bytes that the queue takes by IPC_CONTENT */
 static size_t		 content_bytes;	/* held by all transactions */
 static uint32_t		 serials;
 static struct u64map	 by_msgid;
-static TAILQ_HEAD(, tx)	 starved = TAILQ_HEAD_INITIALIZER(starved);
+static TAILQ_HEAD(starved, tx)	 starved = TAILQ_HEAD_INITIALIZER(starved);
 
 /* -- msgids -- */
 
@@ -152,13 +152,21 @@ discard(const struct tx *tx)
 	ipc_end(smtp_queue);
 }
 
+static void
+unstarve(struct tx *tx)
+{
+	if (tx->session->waiting != WAITING_WINDOW)
+		return;
+	TAILQ_REMOVE(&starved, tx, starved_entry);
+	wait_end(tx->session);
+}
+
 void
 tx_end(struct tx *tx, bool committed)
 {
 	if (!committed)
 		discard(tx);
-	if (tx->starved)
-		TAILQ_REMOVE(&starved, tx, starved_entry);
+	unstarve(tx);
 	u64map_del(&by_msgid, tx->msgid);
 	drop_content(tx);
 	free(tx->sender);
@@ -265,25 +273,32 @@ make_room(struct tx *tx)
 static void
 starve(struct tx *tx)
 {
-	if (tx->starved)
-		return;
-	tx->starved = true;
+	wait_begin(tx->session, WAITING_WINDOW);
 	TAILQ_INSERT_TAIL(&starved, tx, starved_entry);
 }
 
 void
 tx_refill(uint32_t bytes)
 {
-	TAILQ_HEAD(, tx)	 now = TAILQ_HEAD_INITIALIZER(now);
-	struct tx		*tx;
+	const struct tx	*last = TAILQ_LAST(&starved, starved);
+	struct tx	*tx;
+	bool		 more = last != NULL;
 
 	window += bytes;
-	TAILQ_CONCAT(&now, &starved, starved_entry);
-	while ((tx = TAILQ_FIRST(&now)) != NULL) {
-		TAILQ_REMOVE(&now, tx, starved_entry);
-		tx->starved = false;
+	/* Those for whom it does not suffice wait again, behind the last. */
+	while (more) {
+		tx = TAILQ_FIRST(&starved);
+		more = tx != last;
+		unstarve(tx);
 		session_run(tx->session);
 	}
+}
+
+void
+tx_give_up(struct tx *tx)
+{
+	tx->refusal = REFUSED_TEMP;
+	unstarve(tx);
 }
 
 static void

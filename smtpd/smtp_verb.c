@@ -280,7 +280,7 @@ run_rcpt(struct session *s, struct command *c)
 	else if (tx_rcpt(s->tx, &c->path) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
 	else
-		s->waiting = WAITING_LOOKUP;
+		wait_begin(s, WAITING_LOOKUP);
 }
 
 static void
@@ -436,7 +436,7 @@ verb_end_of_data(struct session *s)
 
 	report_protocol_client(&s->source, SLICE("."));
 	if (r == REPLY_NONE && tx_commit(s->tx) == 0) {
-		s->waiting = WAITING_QUEUE;
+		wait_begin(s, WAITING_QUEUE);
 		return;
 	}
 	session_rollback(s);
