@@ -69,7 +69,7 @@ hostname_default(char *name, size_t size)
 		strlcpy(name, "localhost", size);
 }
 
-static struct conf *
+struct conf *
 conf_new(struct conf_sources *sources)
 {
 	struct conf	*conf = conf_zalloc(sizeof(*conf));

@@ -5,7 +5,8 @@
 /*
  * The configuration: what smtpd.conf(5) says, as structs.  The parent reads
  * the files; the other processes are sent the same text (struct conf_source)
- * and parse it again, so that nothing needs to be serialized.
+ * and parse it again, so that nothing needs to be serialized.  A deliver,
+ * which runs as a user, is told of the actions only (IPC_ACTION).
  * Directives are the rows of conf.c.  Used by all processes.
  */
 #include <sys/queue.h>
@@ -135,6 +136,8 @@ struct conf {
 	struct conf_sources	 sources;	/* main file first */
 };
 
+/* What holds where a file says nothing.  Takes over the sources, NULL: none. */
+struct conf *conf_new(struct conf_sources *);
 /*
  * Reads and parses a file and what it includes.  Errors (file:line:column:
  * token: what would be right) go to errors; NULL if there was any.

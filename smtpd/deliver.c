@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -294,7 +295,6 @@ deliver_main(void)
 	/* A file that grows too large is an error of the write, not our death. */
 	signal(SIGXFSZ, SIG_IGN);
 	user.host = proc_conf->hostname;
-	user.delim = proc_conf->sub_addr_delim;
 	idle = event_new(loop_base, -1, 0, idle_cb, NULL);
 	again = event_new(loop_base, -1, 0, again_cb, NULL);
 	gather = event_new(loop_base, -1, 0, gather_cb, NULL);
@@ -336,9 +336,32 @@ deliver_peer(enum process peer, struct ipc *ipc, const char *instance)
 	grant(WINDOW);
 }
 
+static void
+take_action(struct ipc *ipc, struct ipc_msg *msg)
+{
+	struct slice	 name = ipc_get_slice(msg), arg;
+	struct action	*a;
+
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		fatal("action");
+	a->kind = ipc_get_u8(msg);
+	arg = ipc_get_slice(msg);
+	user.delim = (char)ipc_get_u8(msg);
+	if (ipc_complete(ipc, msg) != 1) {
+		free(a);
+		return;
+	}
+	if ((a->name = strndup(name.p, name.n)) == NULL ||
+	    (a->arg = strndup(arg.p, arg.n)) == NULL)
+		fatal("action");
+	TAILQ_INSERT_TAIL(&proc_conf->actions, a, entry);
+}
+
 void
 deliver_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 {
+	if (peer == PROC_PARENT && msg != NULL && msg->type == IPC_ACTION)
+		take_action(ipc, msg);
 	if (peer != PROC_QUEUE)
 		return;
 	if (msg == NULL) {

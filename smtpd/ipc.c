@@ -22,7 +22,8 @@
 #include "smtpd/proc.h"
 
 #define FROM(p)	(1u << PROC_##p)
-#define CHILD	(FROM(SMTP) | FROM(LOOKUP) | FROM(QUEUE) | FROM(DELIVER))
+#define PARSES	(FROM(SMTP) | FROM(LOOKUP) | FROM(QUEUE))	/* the configuration */
+#define CHILD	(PARSES | FROM(DELIVER))
 
 /* Every message: who sends it, who gets it, its size, a descriptor or none. */
 static const struct ipc_row {
@@ -31,13 +32,14 @@ static const struct ipc_row {
 	size_t		 min, max;
 	bool		 fd;
 } rows[IPC_MAX] = {
-	[IPC_CONF_SOURCE] = { "conf-source", FROM(PARENT), CHILD, 8, IPC_MAX_DATA, false },
-	[IPC_CONF_MACRO] = { "conf-macro", FROM(PARENT), CHILD, 4, 4096, false },
+	[IPC_CONF_SOURCE] = { "conf-source", FROM(PARENT), PARSES, 8, IPC_MAX_DATA, false },
+	[IPC_CONF_MACRO] = { "conf-macro", FROM(PARENT), PARSES, 4, 4096, false },
 	[IPC_CONF_DONE]	= { "conf-done", FROM(PARENT), CHILD, 6, 512, false },
 	[IPC_PEER]	= { "peer", FROM(PARENT), CHILD, 5, 512, true },
 	[IPC_START]	= { "start", FROM(PARENT), CHILD, 0, 0, false },
 	[IPC_STOP]	= { "stop", FROM(PARENT), CHILD, 0, 0, false },
 	[IPC_READY]	= { "ready", CHILD, FROM(PARENT), 0, 0, false },
+	[IPC_ACTION]	= { "action", FROM(PARENT), FROM(DELIVER), 10, 65536, false },
 	[IPC_LISTENER]	= { "listener", FROM(PARENT), FROM(SMTP), 8, 512, true },
 	[IPC_PKI]	= { "pki", FROM(PARENT), FROM(SMTP), 12, IPC_MAX_DATA, false },
 	[IPC_PROC_STDIN] = { "proc-stdin", FROM(PARENT), FROM(SMTP), 4, 4, true },

@@ -22,14 +22,17 @@ enum process {			/* rows of proc.c */
 };
 
 enum ipc_type {			/* rows of ipc.c: sender, receiver, payload */
-	/* parent to every process, before anything else */
+	/* parent to every process but deliver, before anything else */
 	IPC_CONF_SOURCE,	/* str name, bytes text piece (pieces of a name are joined) */
 	IPC_CONF_MACRO,		/* str NAME=VALUE */
+	/* parent to every process */
 	IPC_CONF_DONE,		/* u8 verbosity, u8 1: an earlier one died, str host name */
 	IPC_PEER,		/* u8 process, str instance (deliver: user); fd */
 	IPC_START,		/* all was sent: work */
 	IPC_STOP,		/* finish what is being written, then exit */
 	IPC_READY,		/* child to parent: configured and waiting */
+	/* parent to deliver: a template, before it meets queue */
+	IPC_ACTION,		/* str name, u8 enum action_kind, str path or command, u8 sub-address delimiter */
 	/* parent and smtp */
 	IPC_LISTENER,		/* u32 listen index, str "addr:port" (empty: submission socket); fd */
 	IPC_PKI,		/* str name, bytes certificate chain (PEM), bytes key (PEM) */

@@ -105,10 +105,10 @@ parent_user(const char *user)
 
 /* -- what a new child is told -- */
 
+/* All that the files say: the child parses it again. */
 static void
-send_conf(const struct child *c)
+send_sources(struct ipc *ipc)
 {
-	struct ipc		*ipc = c->ipc;
 	struct conf_source	*s;
 	char *const		*m;
 	size_t			 off, n;
@@ -128,11 +128,36 @@ send_conf(const struct child *c)
 		ipc_put_slice(ipc, slice_str(*m));
 		ipc_end(ipc);
 	}
-	ipc_begin(ipc, IPC_CONF_DONE);
-	ipc_put_u8(ipc, parent_options.verbosity);
-	ipc_put_u8(ipc, c->deaths > 0);
-	ipc_put_slice(ipc, slice_str(parent_conf->hostname));
-	ipc_end(ipc);
+}
+
+/* All that a process of a user needs to know, and may. */
+static void
+send_actions(struct ipc *ipc)
+{
+	const struct action	*a;
+
+	TAILQ_FOREACH(a, &parent_conf->actions, entry) {
+		ipc_begin(ipc, IPC_ACTION);
+		ipc_put_slice(ipc, slice_str(a->name));
+		ipc_put_u8(ipc, a->kind);
+		ipc_put_slice(ipc, slice_str(a->arg));
+		ipc_put_u8(ipc, parent_conf->sub_addr_delim);
+		ipc_end(ipc);
+	}
+}
+
+static void
+send_conf(const struct child *c)
+{
+	if (c->process != PROC_DELIVER)
+		send_sources(c->ipc);
+	ipc_begin(c->ipc, IPC_CONF_DONE);
+	ipc_put_u8(c->ipc, parent_options.verbosity);
+	ipc_put_u8(c->ipc, c->deaths > 0);
+	ipc_put_slice(c->ipc, slice_str(parent_conf->hostname));
+	ipc_end(c->ipc);
+	if (c->process == PROC_DELIVER)
+		send_actions(c->ipc);
 }
 
 static void

@@ -140,7 +140,9 @@ configured(struct ipc_msg *msg)
 	log_init(log_to_stderr(), ipc_get_u8(msg));
 	proc_restarted = ipc_get_u8(msg) != 0;
 	hostname = ipc_get_slice(msg);
-	if ((proc_conf = conf_parse(&sources, macros, stderr)) == NULL)
+	proc_conf = TAILQ_EMPTY(&sources) ? conf_new(NULL) :
+	    conf_parse(&sources, macros, stderr);
+	if (proc_conf == NULL)
 		fatalx("the configuration that the parent accepted does not parse");
 	if (hostname.n >= sizeof(proc_conf->hostname))
 		hostname.n = sizeof(proc_conf->hostname) - 1;
