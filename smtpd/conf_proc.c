@@ -9,7 +9,7 @@
 
 #define BUFFER_DEFAULT	((size_t)64 * 1024 * 1024)
 #define BUFFER_MIN	(64 * 1024)		/* several of the longest lines */
-#define BUFFER_MAX	((uint64_t)1 << 40)
+#define BUFFERS_MAX	((uint64_t)1 << 30)	/* of all procs together */
 #define WAIT_DEFAULT	60			/* seconds */
 
 static int	option_buffer(struct conf_parser *, const struct conf_word *, void *);
@@ -80,7 +80,7 @@ option_buffer(struct conf_parser *p, const struct conf_word *w, void *arg)
 	struct proc_conf	*proc = arg;
 
 	(void)w;
-	return conf_size(p, BUFFER_MIN, BUFFER_MAX, &proc->buffer);
+	return conf_size(p, BUFFER_MIN, BUFFERS_MAX, &proc->buffer);
 }
 
 static int
@@ -115,6 +115,17 @@ proc_find(const struct conf *conf, const char *name)
 	return proc;
 }
 
+static uint64_t
+buffers(const struct conf *conf)
+{
+	const struct proc_conf	*proc;
+	uint64_t		 sum = 0;
+
+	TAILQ_FOREACH(proc, &conf->procs, entry)
+		sum += proc->buffer;
+	return sum;
+}
+
 int
 conf_parse_proc(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
@@ -140,7 +151,12 @@ conf_parse_proc(struct conf_parser *p, const struct conf_word *w, void *arg)
 	TAILQ_INSERT_TAIL(&p->conf->procs, proc, entry);
 	if (conf_string(p, "a command", &proc->command) == -1)
 		return -1;
-	return conf_options(p, options, nitems(options), "option of proc", &seen, proc);
+	if (conf_options(p, options, nitems(options), "option of proc", &seen, proc) == -1)
+		return -1;
+	if (buffers(p->conf) > BUFFERS_MAX)
+		return conf_error(p, "the buffers of all procs together may be 1G, with this one they are %lluM; say a smaller `buffer`",
+		    (unsigned long long)(buffers(p->conf) >> 20));
+	return 0;
 }
 
 static int

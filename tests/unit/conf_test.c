@@ -163,7 +163,9 @@ static const struct {
 	{ "proc p\n" RULE, "f:1:7: end of line: expected a command\n" },
 	{ "proc p c protocol 0.6\n" RULE, "f:1:19: token \"0.6\": expected \"1\" or \"0.7\"\n" },
 	{ "proc p c buffer 1K\n" RULE,
-	    "f:1:17: token \"1K\": expected a size like 35M or 512K, from 65536 to 1099511627776 bytes\n" },
+	    "f:1:17: token \"1K\": expected a size like 35M or 512K, from 65536 to 1073741824 bytes\n" },
+	{ "proc p c buffer 1G\nproc q c\n" RULE, "f:2:9: end of line: the buffers of all procs together may be 1G, "
+	    "with this one they are 1088M; say a smaller `buffer`\n" },
 	{ "proc p c overflow block\n" RULE, "f:1:19: token \"block\": expected drop or wait\n" },
 	{ "proc p c user a user b\n" RULE, "f:1:17: token \"user\": said twice, or together with what excludes it\n" },
 	{ "proc p c\nproc p c\n" RULE, "f:2:6: token \"p\": there is a proc of that name already\n" },
