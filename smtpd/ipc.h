@@ -36,9 +36,9 @@ enum ipc_type {			/* rows of ipc.c: sender, receiver, payload */
 	/* parent and smtp */
 	IPC_LISTENER,		/* u32 listen index, str "addr:port" (empty: submission socket); fd */
 	IPC_PKI,		/* str name, bytes certificate chain (PEM), bytes key (PEM) */
-	IPC_PROC_STDIN,		/* u32 proc index; fd */
+	IPC_PROC_STDIN,		/* u32 proc index, u32 its life; fd */
 	IPC_PROC_OUTPUT,	/* u32 proc index; fd */
-	IPC_PROC_FAILED,	/* smtp to parent: u32 proc index: end its group, start it again */
+	IPC_PROC_FAILED,	/* smtp to parent: u32 proc index, u32 life: end its group, start it again */
 	/* smtp and lookup */
 	IPC_RCPT,		/* struct ipc_rcpt */
 	IPC_VERDICT,		/* u64 session, u32 msgid, u32 serial, u8 enum verdict, u32 n, n * u64 evpid */

@@ -211,14 +211,15 @@ deliver_want(struct ipc *queue, struct ipc_msg *msg)
 void
 parent_message(enum process from, struct ipc *ipc, struct ipc_msg *msg)
 {
-	uint32_t	 index;
+	uint32_t	 index, life;
 
 	(void)from;
 	switch (msg->type) {
 	case IPC_PROC_FAILED:
 		index = ipc_get_u32(msg);
+		life = ipc_get_u32(msg);
 		if (ipc_complete(ipc, msg))
-			parent_proc_failed(index);
+			parent_proc_failed(index, life);
 		break;
 	case IPC_DELIVER_WANT:
 		deliver_want(ipc, msg);

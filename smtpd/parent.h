@@ -55,7 +55,8 @@ void		 parent_keys_send(struct ipc *);
 /* parent_proc.c: the commands of `proc` directives. */
 void		 parent_proc_start_all(void);
 void		 parent_proc_send(struct ipc *);	/* to a new smtp */
-void		 parent_proc_failed(unsigned index);
+/* smtp cannot write to a command; life: as it was told, another one may run by now. */
+void		 parent_proc_failed(unsigned index, uint32_t life);
 bool		 parent_proc_exited(pid_t, int status);
 void		 parent_proc_stop_all(void);
 bool		 parent_proc_any(void);

@@ -32,7 +32,8 @@
 struct proc {
 	const struct proc_conf *conf;
 	pid_t		 pid;		/* of the group's leader; 0: not running */
-	uint64_t	 started;
+	uint32_t	 life;		/* starts so far */
+	uint64_t	 started;	/* monotonic ns */
 	unsigned	 delay;		/* seconds */
 	struct event	 restart, kill;
 };
@@ -100,11 +101,15 @@ exec_proc(const struct proc_conf *c, int in, int out)
 }
 
 static void
-send_fd(struct ipc *smtp, enum ipc_type type, const struct proc *p, int fd)
+send_pipes(struct ipc *smtp, const struct proc *p, int in, int out)
 {
-	ipc_begin(smtp, type);
+	ipc_begin(smtp, IPC_PROC_STDIN);
 	ipc_put_u32(smtp, p->conf->index);
-	ipc_end_fd(smtp, fd);
+	ipc_put_u32(smtp, p->life);
+	ipc_end_fd(smtp, in);
+	ipc_begin(smtp, IPC_PROC_OUTPUT);
+	ipc_put_u32(smtp, p->conf->index);
+	ipc_end_fd(smtp, out);
 }
 
 static void
@@ -141,6 +146,7 @@ start(struct proc *p)
 		return;
 	event_del(&p->restart);
 	p->started = loop_mono();
+	p->life++;
 	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1 ||
 	    (p->pid = fork()) == -1) {
 		log_warn("proc %s: start", p->conf->name);
@@ -159,8 +165,7 @@ start(struct proc *p)
 	close(in[0]);
 	close(out[1]);
 	log_debug("proc %s: started, process %d", p->conf->name, (int)p->pid);
-	send_fd(smtp, IPC_PROC_STDIN, p, in[1]);
-	send_fd(smtp, IPC_PROC_OUTPUT, p, out[0]);
+	send_pipes(smtp, p, in[1], out[0]);
 }
 
 static void
@@ -229,9 +234,9 @@ parent_proc_send(struct ipc *smtp)
 }
 
 void
-parent_proc_failed(unsigned index)
+parent_proc_failed(unsigned index, uint32_t life)
 {
-	if (index < nprocs)
+	if (index < nprocs && procs[index].life == life)
 		end_group(&procs[index]);
 }
 

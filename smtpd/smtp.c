@@ -89,7 +89,7 @@ static void
 from_parent(struct ipc *ipc, struct ipc_msg *msg)
 {
 	struct slice	 name, cert, key;
-	uint32_t	 index;
+	uint32_t	 index, life;
 
 	switch (msg->type) {
 	case IPC_LISTENER:
@@ -107,7 +107,8 @@ from_parent(struct ipc *ipc, struct ipc_msg *msg)
 		break;
 	case IPC_PROC_STDIN:
 		index = ipc_get_u32(msg);
-		bus_proc_stdin(index, ipc_take_fd(msg));
+		life = ipc_get_u32(msg);
+		bus_proc_stdin(index, life, ipc_take_fd(msg));
 		break;
 	case IPC_PROC_OUTPUT:
 		index = ipc_get_u32(msg);

@@ -32,6 +32,7 @@ struct gap {			/* lines of a subsystem that were dropped */
 struct subscriber {
 	const struct proc_conf *conf;
 	int		 fd;		/* -1: its command is not running */
+	uint32_t	 life;		/* of the command, as the parent counts */
 	bool		 blocked;	/* the pipe is full */
 	bool		 dropping;
 	struct event	 writable;
@@ -369,6 +370,7 @@ failed(struct subscriber *s)
 	lost(s);
 	ipc_begin(proc_parent, IPC_PROC_FAILED);
 	ipc_put_u32(proc_parent, s->conf->index);
+	ipc_put_u32(proc_parent, s->life);
 	ipc_end(proc_parent);
 }
 
@@ -443,7 +445,7 @@ bus_idle(void)
 }
 
 void
-bus_proc_stdin(unsigned index, int fd)
+bus_proc_stdin(unsigned index, uint32_t life, int fd)
 {
 	struct subscriber	*s;
 	char			*rest;
@@ -456,6 +458,7 @@ bus_proc_stdin(unsigned index, int fd)
 	s = &subs[index];
 	lost(s);
 	s->fd = fd;
+	s->life = life;
 	event_assign(&s->writable, loop_base, fd, EV_WRITE, writable_cb, s);
 	/* The gap line of what died with the last one comes first. */
 	n = unsent(s);

@@ -13,8 +13,8 @@
 
 /* Subscribers from the configuration; pause_cb tells when sessions must wait and may go on. */
 void	bus_init(void (*pause_cb)(bool));
-/* The parent's pipes to and from a proc that it started. */
-void	bus_proc_stdin(unsigned index, int fd);
+/* The parent's pipes to and from a proc that it started; life: how often it did. */
+void	bus_proc_stdin(unsigned index, uint32_t life, int fd);
 void	bus_proc_output(unsigned index, int fd);
 /* Is a subscriber with `overflow wait` behind, so that clients are not read? */
 bool	bus_paused(void);

@@ -26,7 +26,19 @@ struct proclog {
 	uint64_t	 second;	/* the one being counted */
 	unsigned	 lines;		/* written in it */
 	unsigned long	 unwritten;
+	struct event	 tell;		/* how many those were */
 };
+
+static void
+tell_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct proclog	*l = arg;
+
+	(void)fd;
+	(void)what;
+	log_info("%s: %lu more lines not logged", l->name, l->unwritten);
+	l->unwritten = 0;
+}
 
 struct proclog *
 proclog_new(const char *name)
@@ -37,26 +49,24 @@ proclog_new(const char *name)
 		fatal("proc %s", name);
 	l->name = name;
 	l->fd = -1;
+	event_assign(&l->tell, loop_base, -1, 0, tell_cb, l);
 	return l;
 }
 
 static void
 write_line(struct proclog *l)
 {
+	struct timeval	 soon = { 1, 0 };
 	uint64_t	 now = loop_mono() / 1000000000;
 
 	if (now != l->second) {
-		if (l->unwritten > 0)
-			log_info("%s: %lu more lines not logged", l->name,
-			    l->unwritten);
 		l->second = now;
 		l->lines = 0;
-		l->unwritten = 0;
 	}
 	if (l->lines++ < LINES_A_SECOND)
 		log_info("%s: %.*s", l->name, (int)l->n, l->line);
-	else
-		l->unwritten++;
+	else if (l->unwritten++ == 0)
+		event_add(&l->tell, &soon);
 	l->n = 0;
 }
 
