@@ -236,11 +236,7 @@ write_all(int fd, struct iovec *iov, int n)
 static void
 start_writing(int fd)
 {
-#ifdef SYNC_FILE_RANGE_WRITE
 	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-#else
-	(void)fd;
-#endif
 }
 
 static void

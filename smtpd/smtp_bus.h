@@ -9,6 +9,8 @@
  */
 #include <stdbool.h>
 
+#include <stdint.h>
+
 #include "lib/slice.h"
 
 /* Subscribers from the configuration; pause_cb tells when sessions must wait and may go on. */

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <ctype.h>
 #include <err.h>
 #include <limits.h>
 #include <signal.h>
@@ -19,6 +20,14 @@
 #include "smtpd/parent.h"
 #include "smtpd/proc.h"
 #include "smtpd/table.h"
+
+static const char	*file = CONF_FILE;
+static char		*macros[64];	/* of -D, NULL-terminated */
+static size_t		 nmacros;
+static bool		 check, foreground;
+static int		 verbosity;
+/* Of the parent for its children: which process, as whom, confined to what. */
+static const char	*child, *user, *root;
 
 static noreturn void
 usage(void)
@@ -89,35 +98,39 @@ sane_descriptors(void)
 			exit(1);
 }
 
-int
-main(int argc, char *argv[], char *envp[])
+static void
+add_macro(char *macro)
 {
-	static char	*macros[64];
-	const char	*file = CONF_FILE, *child = NULL, *user = NULL, *root = NULL;
-	struct conf	*conf;
-	size_t		 nmacros = 0;
-	int		 ch, check = 0, verbosity = 0, foreground = 0;
+	size_t	 n = 0;
 
-	sane_descriptors();
-	setproctitle_init(argc, argv, envp);
+	while (isalnum((unsigned char)macro[n]) || macro[n] == '_')
+		n++;
+	if (n == 0 || macro[n] != '=')
+		errx(2, "-D %s: a macro is NAME=VALUE, NAME of letters, digits and _",
+		    macro);
+	if (nmacros + 1 == sizeof(macros) / sizeof(macros[0]))
+		errx(2, "-D %s: more than %zu macros", macro, nmacros);
+	macros[nmacros++] = macro;
+}
+
+static void
+parse_options(int argc, char *argv[])
+{
+	int	 ch;
+
 	while ((ch = getopt(argc, argv, "dD:f:nR:u:vx:")) != -1)
 		switch (ch) {
 		case 'd':
-			foreground = 1;
+			foreground = true;
 			break;
 		case 'D':
-			if (strchr(optarg, '=') == NULL)
-				errx(2, "-D %s: a macro is NAME=VALUE", optarg);
-			if (nmacros + 1 == sizeof(macros) / sizeof(macros[0]))
-				errx(2, "-D %s: more than %zu macros", optarg,
-				    nmacros);
-			macros[nmacros++] = optarg;
+			add_macro(optarg);
 			break;
 		case 'f':
 			file = optarg;
 			break;
 		case 'n':
-			check = 1;
+			check = true;
 			break;
 		case 'R':
 			root = optarg;
@@ -134,23 +147,38 @@ main(int argc, char *argv[], char *envp[])
 		default:
 			usage();
 		}
-	if (child != NULL && proc_by_name(child) == PROC_OFFLINE &&
-	    argc - optind == 3) {
-		log_init(foreground, verbosity);
-		offline_main(argv[optind], argv[optind + 1], argv[optind + 2]);
-	}
+}
+
+/* Started by the parent, as the process that -x names; does not return. */
+static noreturn void
+run_child(int argc, char *argv[])
+{
+	enum process	 self = proc_by_name(child);
+
+	log_init(foreground, verbosity);
+	if (self == PROC_OFFLINE && argc == 3)
+		offline_main(argv[0], argv[1], argv[2]);
+	if (self == PROC_MAX || user == NULL || argc != 0)
+		usage();
+	setproctitle("%s", child);
+	proc_child(self, user, root);
+	exit(0);
+}
+
+int
+main(int argc, char *argv[], char *envp[])
+{
+	struct conf	*conf;
+
+	sane_descriptors();
+	setproctitle_init(argc, argv, envp);
+	parse_options(argc, argv);
+	proc_privileged = geteuid() == 0;
+	if (child != NULL)
+		run_child(argc - optind, argv + optind);
 	if (argc != optind)
 		usage();
-
-	proc_privileged = geteuid() == 0;
-	log_init(foreground || check || child == NULL, verbosity);
-	if (child != NULL) {
-		if (proc_by_name(child) == PROC_MAX || user == NULL)
-			usage();
-		log_init(foreground, verbosity);
-		setproctitle("%s", child);
-		proc_child(proc_by_name(child), user, root);
-	}
+	log_init(true, verbosity);
 	if ((conf = conf_load(file, macros, stderr)) == NULL)
 		exit(1);
 	check_files(conf);
