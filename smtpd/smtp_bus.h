@@ -8,7 +8,6 @@
  * smtp process.
  */
 #include <stdbool.h>
-
 #include <stdint.h>
 
 #include "lib/slice.h"
