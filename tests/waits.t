@@ -30,6 +30,7 @@ use strict;
 use warnings;
 use IO::Socket::INET;
 
+alarm 60;
 my ($port, $stop, $pid, $size, $to) = @ARGV;
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die;
 $| = 1;
