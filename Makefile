@@ -68,7 +68,9 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
 		smtpd/queue_commit.o smtpd/queue_control.o \
 		smtpd/queue_deliver.o smtpd/queue_envelope.o \
+		smtpd/queue_fate.o smtpd/queue_lease.o \
 		smtpd/queue_message.o smtpd/queue_sched.o \
+		smtpd/queue_show.o \
 		smtpd/report_emit.o smtpd/smtp.o \
 		smtpd/smtp_bus.o smtpd/smtp_listen.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \

@@ -3,17 +3,20 @@
 #define SMTPD_CONTROL_H
 
 /*
- * What smtpctl(8) and the queue process say to each other: a request of fixed
- * size, answered by text until the end of the connection.  An answer that
- * begins with "error: " is one.
+ * What smtpctl(8) and the queue process say to each other.  A request has a
+ * fixed size.  The answer is "error: TEXT", until the end of the connection,
+ * or pieces of text, each behind its length in 32 bits, the last one empty;
+ * without that it was cut short.  A length is never as large as "erro".
  */
 #include <stdint.h>
 
 #define CONTROL_MAGIC	0x70697065U
 #define CONTROL_VERSION	1
+#define CONTROL_ERROR	"error: "
 
 enum control_command {
-	CONTROL_QUEUE, CONTROL_MESSAGE, CONTROL_STATS, CONTROL_DUMP, CONTROL_STOP
+	CONTROL_QUEUE, CONTROL_MESSAGE, CONTROL_STATS, CONTROL_DUMP, CONTROL_STOP,
+	CONTROL_MAX
 };
 
 struct control_request {

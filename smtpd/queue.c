@@ -15,16 +15,17 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
-#define TICK		10	/* seconds: job times, room in the spool */
+#define TICK		10	/* seconds: time limits, room in the spool */
+#define FATE_FLUSH	1	/* seconds until a fate is durable */
+#define FATE_RETRY	10	/* after a flush that failed */
 #define STOP_PATIENCE	20	/* seconds that running jobs have at the end */
-#define FUTURE_MAX	(4 * 3600 + 1440)	/* no next try is later than this */
 
 struct spool	*queue_spool;
 struct ipc	*queue_smtp, *queue_lookup;
 bool		 queue_stopping;
 
-static struct event	 tick, work, patience;
-static bool		 impatient;
+static struct event	 tick, due, fates, again, patience;
+static bool		 fates_due, flush_failed, impatient;
 
 int64_t
 queue_now(void)
@@ -41,49 +42,56 @@ note(void *arg, const char *line)
 	log_warnx("spool: %s", line);
 }
 
-/* Clocks may have been set since: no next try is too far away. */
+/* Clocks may have been set since: no time is later than it can be. */
 static void
 restore(struct envelope *e, const struct spool_rcpt *r)
 {
-	int64_t	 now = queue_now();
+	int64_t	 now = queue_now(), wait = r->next - now;
 
-	e->attempts = r->attempts;
-	e->next = r->next;
 	if (e->msg->arrival > now)
 		e->msg->arrival = now;
-	if (e->next > now + FUTURE_MAX)
-		e->next = now + FUTURE_MAX;
+	if (wait > FATE_BACKOFF_MAX)
+		wait = FATE_BACKOFF_MAX;
+	e->attempts = r->attempts;
+	e->next = wait > 0 ? now + wait : now;
+	e->due = wait > 0 ? loop_mono() + (uint64_t)wait * SECOND : 0;
+}
+
+static void
+take_back(struct message *m, const struct spool_message *sm)
+{
+	uint32_t	 i;
+
+	m->recno = sm->recno;
+	/* The last to go would take the message along: it stays for the others. */
+	for (i = 0; i < m->n; i++)
+		if (sm->rcpt[i].state == SPOOL_WAITING) {
+			restore(m->env[i], &sm->rcpt[i]);
+			sched_add(m->env[i]);
+		}
+	for (i = 0; i < sm->nrcpt; i++)
+		if (sm->rcpt[i].state != SPOOL_WAITING)
+			message_settle(m->env[i]);
 }
 
 static void
 recovered(void *arg, const struct spool_message *sm)
 {
 	struct message	*m = envelope_decode(sm->envelope);
-	uint32_t	 i;
 
 	(void)arg;
 	if (m == NULL || m->n != sm->nrcpt || m->size != sm->size ||
 	    message_find(m->msgid) != NULL || message_enlist(m) == -1) {
-		log_warnx("spool: record %" PRIu64 " holds no envelope of ours, left alone",
+		log_warnx("spool: record %" PRIu64 " holds no envelopes of ours, left alone",
 		    sm->recno);
 		if (m != NULL)
 			message_free(m);
 		return;
 	}
-	m->recno = sm->recno;
-	for (i = 0; i < m->n; i++) {
-		struct envelope	*e = m->env[i];
-
-		restore(e, &sm->rcpt[i]);
-		if (sm->rcpt[i].state == SPOOL_WAITING) {
-			sched_envelope(e);
-			continue;
-		}
-		m->env[i] = NULL;
-		m->left--;
-		envelope_free(e);
-	}
+	take_back(m, sm);
 }
+
+/* -- timers and turns -- */
 
 static void
 tick_cb(evutil_socket_t fd, short what, void *arg)
@@ -91,64 +99,137 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	if (queue_spool == NULL)
+		return;
 	deliver_check_time();
 	commit_check_time();
+	flush_failed = false;	/* the spool is worth another try */
 }
 
 static void
-nothing_cb(evutil_socket_t fd, short what, void *arg)
+turn_cb(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
+	(void)fd;	/* only to have another turn */
 	(void)what;
 	(void)arg;
 }
 
-/* A piece of the spool's housekeeping a turn, for as long as there is some. */
 static void
-spool_turn(void)
+fates_cb(evutil_socket_t fd, short what, void *arg)
 {
-	struct timeval	 now = { 0, 0 };
-
-	if (queue_spool == NULL || spool_work(queue_spool) != 1)
-		return;
-	if (spool_dirty(queue_spool) == 2 && spool_flush(queue_spool) == -1) {
-		log_warn("flush of the spool");
-		return;
-	}
-	event_add(&work, &now);
+	(void)fd;
+	(void)what;
+	(void)arg;
+	fates_due = true;
 }
 
-static void	stop_when_done(void);
+static void
+timer_in(struct event *ev, uint64_t ns)
+{
+	const struct timeval	 tv = {
+		.tv_sec = (time_t)(ns / SECOND),
+		.tv_usec = (suseconds_t)((ns % SECOND + 999) / 1000),
+	};
 
-/* Who asked at the end of a turn is told, then users are fed. */
+	event_add(ev, &tv);
+}
+
+void
+queue_fates_waiting(void)
+{
+	if (!event_pending(&fates, EV_TIMEOUT, NULL))
+		timer_in(&fates, FATE_FLUSH * SECOND);
+}
+
+void
+queue_turn_again(void)
+{
+	timer_in(&again, 0);
+}
+
+/* Wakes us when an envelope or a user may go on. */
+static void
+set_due(void)
+{
+	uint64_t	 a = sched_due(), b = sched_want_due();
+	uint64_t	 first = a == 0 || (b != 0 && b < a) ? b : a;
+
+	if (first == 0 || queue_stopping)
+		event_del(&due);
+	else
+		timer_in(&due, first > loop_mono() ? first - loop_mono() : 0);
+}
+
+static void
+flush(void)
+{
+	if (commit_flush(fates_due) == -1) {
+		flush_failed = true;
+		timer_in(&fates, FATE_RETRY * SECOND);
+	} else if (spool_dirty(queue_spool) == 0) {
+		flush_failed = false;
+		event_del(&fates);
+	}
+	fates_due = false;
+}
+
+/* A piece of the spool's housekeeping a turn; what it moved is flushed in the next. */
+static void
+housekeep(void)
+{
+	if (!flush_failed && spool_work(queue_spool) == 1) {
+		fates_due = spool_dirty(queue_spool) != 0;
+		queue_turn_again();
+	}
+	commit_tell_space();
+}
+
+static void
+finish_if_done(void)
+{
+	bool	 done = !commit_pending() && sched_count().running == 0;
+
+	if (!done && !impatient)
+		return;
+	if (!done)
+		log_warnx("%zu jobs are not done, they are tried again after the next start",
+		    sched_count().running);
+	spool_close(queue_spool);
+	queue_spool = NULL;
+	loop_stop();
+}
+
+/* Who asked is answered, then users are fed. */
 static void
 end_of_turn(void)
 {
 	if (queue_spool == NULL)
 		return;
-	commit_flush();
-	deliver_feed_all();
-	spool_turn();
-	stop_when_done();
+	flush();
+	deliver_turn();
+	housekeep();
+	set_due();
+	if (queue_stopping)
+		finish_if_done();
 }
 
 void
 queue_main(void)
 {
-	struct spool_options	 opt = { .note = note, .recovered = recovered };
-	struct timeval		 tv = { TICK, 0 };
+	const struct spool_options opt = { .note = note, .recovered = recovered };
 	int			 fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd == -1)
 		fatal("open spool directory %s", proc_conf->spool);
-	sched_init();
+	event_assign(&tick, loop_base, -1, EV_PERSIST, tick_cb, NULL);
+	evtimer_assign(&due, loop_base, turn_cb, NULL);
+	evtimer_assign(&again, loop_base, turn_cb, NULL);
+	evtimer_assign(&fates, loop_base, fates_cb, NULL);
 	if ((queue_spool = spool_open(fd, &opt)) == NULL)
 		fatal("open spool in %s", proc_conf->spool);
 	if (message_count() > 0)
 		log_info("%zu messages are in the spool", message_count());
-	event_assign(&tick, loop_base, -1, EV_PERSIST, tick_cb, NULL);
-	event_add(&tick, &tv);
-	evtimer_assign(&work, loop_base, nothing_cb, NULL);
+	timer_in(&tick, TICK * SECOND);
 	loop_at_end(end_of_turn);
 }
 
@@ -158,6 +239,8 @@ void
 queue_peer(enum process peer, struct ipc *ipc, const char *instance)
 {
 	(void)instance;
+	if (queue_spool == NULL)
+		return;
 	if (peer == PROC_SMTP) {
 		if (queue_smtp != NULL)
 			commit_smtp_lost();
@@ -168,7 +251,7 @@ queue_peer(enum process peer, struct ipc *ipc, const char *instance)
 }
 
 static void
-peer_lost(enum process peer, struct ipc *ipc)
+peer_lost(enum process peer, const struct ipc *ipc)
 {
 	if (peer == PROC_SMTP && ipc == queue_smtp) {
 		queue_smtp = NULL;
@@ -243,6 +326,8 @@ queue_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 {
 	struct ipc_envelope	 e;
 
+	if (queue_spool == NULL)
+		return;
 	if (msg == NULL)
 		peer_lost(peer, ipc);
 	else if (peer == PROC_PARENT)
@@ -268,30 +353,12 @@ patience_cb(evutil_socket_t fd, short what, void *arg)
 	impatient = true;
 }
 
-/* At the end of a turn. */
-static void
-stop_when_done(void)
-{
-	bool	 done = !commit_pending() && deliver_running() == 0;
-
-	if (!queue_stopping || (!done && !impatient))
-		return;
-	if (!done)
-		log_warnx("%zu jobs are not done, they are tried again after the next start",
-		    deliver_running());
-	spool_close(queue_spool);
-	queue_spool = NULL;
-	loop_stop();
-}
-
 void
 queue_stop(void)
 {
-	struct timeval	 tv = { STOP_PATIENCE, 0 };
-
 	if (queue_stopping)
 		return;
 	queue_stopping = true;
 	evtimer_assign(&patience, loop_base, patience_cb, NULL);
-	event_add(&patience, &tv);
+	timer_in(&patience, STOP_PATIENCE * SECOND);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From the lease of a msgid to the commit: envelopes from lookup, content
- * from smtp, one flush for all that wait.  Queue process.
+ * Transactions, from the first word of a leased msgid to the commit's answer:
+ * envelopes from lookup, content from smtp, one flush for all that wait.
+ * Queue process.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,184 +14,94 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
-#define BLOCK		4096		/* msgids leased at once */
-#define BLOCKS		(1u << 20)
 #define WINDOW		(1024 * 1024)	/* content that smtp may send ahead */
-#define ENVELOPE_MAX	(2 * 1024 * 1024) /* bytes: a copy of it, with states, must fit the log */
-#define LATE		(60 * 1000000000ULL)	/* ns that a commit waits for envelopes */
-#define ENDED		65536		/* msgids that are remembered as over */
+#define TEXT_MAX	(2 * 1024 * 1024) /* of envelopes: a copy, with states, must fit a segment */
+#define COMMIT_TIME	(60 * SECOND)	/* that a commit waits for its envelopes */
 
-/* A transaction that smtp has open, or whose commit waits for its flush. */
-struct open {
-	TAILQ_ENTRY(open) entry;	/* of the commits */
+struct tx {
+	TAILQ_ENTRY(tx)	 entry;		/* of its list below */
+	struct txs	*list;
 	struct message	*msg;
 	uint64_t	 big;		/* 0: no content came ahead */
 	uint64_t	 big_size;
-	bool		 failed;	/* content could not be written: */
-	enum commit_result result;	/* that is why */
-	bool		 committing;	/* smtp waits for the answer */
-	bool		 incomplete;	/* and it waits for envelopes */
+	bool		 failed;	/* it cannot be stored as a whole: */
+	enum commit_result result;	/* why */
 	uint32_t	 want;		/* envelopes that the commit speaks of */
-	uint64_t	 since;		/* monotonic ns, while incomplete */
-	uint32_t	 life;		/* of the smtp that waits for the answer */
+	uint64_t	 since;		/* monotonic ns of the commit */
+	bool		 orphan;	/* the smtp that asked died */
 };
-TAILQ_HEAD(opens, open);
+TAILQ_HEAD(txs, tx);
 
 struct orphan {
 	uint64_t	 session, size;
 	uint32_t	 msgid;
 };
 
-static struct u64map	 opens;			/* by msgid */
-static struct opens	 incomplete = TAILQ_HEAD_INITIALIZER(incomplete);
-static struct opens	 appended = TAILQ_HEAD_INITIALIZER(appended);
-static uint8_t		 leased[BLOCKS / 8];
-static struct orphan	*orphans;
+static struct u64map	 by_msgid;
+static struct txs	 collecting = TAILQ_HEAD_INITIALIZER(collecting);
+static struct txs	 incomplete = TAILQ_HEAD_INITIALIZER(incomplete);
+static struct txs	 appended = TAILQ_HEAD_INITIALIZER(appended);
+static struct orphan	*orphans;	/* that no smtp was there to be told of */
 static size_t		 norphans;
 static bool		 told_full;
-static uint32_t		 smtp_life;	/* an old channel's address may come again */
 
-/*
- * An envelope may be on its way from lookup when its transaction ends; it
- * must not begin another.  A ring: what was first is forgotten first.
- */
-static struct u64map	 ended;
-static uint32_t		 ended_ring[ENDED];
-static size_t		 nended;
+struct queue_counters	 queue_counters;
 
-/* -- leases -- */
-
-static bool
-is_leased(uint32_t msgid)
-{
-	return leased[msgid / BLOCK / 8] >> msgid / BLOCK % 8 & 1;
-}
-
-static bool
-block_free(uint32_t first)
-{
-	uint32_t	 i;
-
-	if (first == 0 || is_leased(first))
-		return false;
-	for (i = 0; i < BLOCK; i++)
-		if (message_find(first + i) != NULL ||
-		    u64map_get(&opens, first + i) != NULL)
-			return false;
-	return true;
-}
-
-void
-commit_lease(void)
-{
-	uint32_t	 first;
-	int		 tries = 0;
-
-	do {
-		/* Nearly all were given out: those of long ago are over. */
-		if (tries++ == 1000)
-			memset(leased, 0, sizeof(leased));
-		first = arc4random_uniform(BLOCKS) * BLOCK;
-	} while (!block_free(first));
-	leased[first / BLOCK / 8] |= 1u << first / BLOCK % 8;
-	ipc_begin(queue_smtp, IPC_LEASE);
-	ipc_put_u32(queue_smtp, first);
-	ipc_put_u32(queue_smtp, BLOCK);
-	ipc_end(queue_smtp);
-}
-
-/* -- what is open -- */
+/* -- transactions -- */
 
 static void
-remember_end(uint32_t msgid)
+tx_move(struct tx *tx, struct txs *list)
 {
-	uint32_t	*slot = &ended_ring[nended++ % ENDED];
-
-	if (*slot != 0)
-		u64map_del(&ended, *slot);
-	*slot = u64map_put(&ended, msgid, ended_ring) == -1 ? 0 : msgid;
+	if (tx->list != NULL)
+		TAILQ_REMOVE(tx->list, tx, entry);
+	tx->list = list;
+	if (list != NULL)
+		TAILQ_INSERT_TAIL(list, tx, entry);
 }
 
-static struct open *
-open_get(uint32_t msgid)
+/* The transaction of a msgid, begun by the first message that names it; NULL: refused. */
+static struct tx *
+tx_get(uint32_t msgid)
 {
-	struct open	*o = u64map_get(&opens, msgid);
+	struct tx	*tx = u64map_get(&by_msgid, msgid);
 
-	if (o != NULL)
-		return o;
-	if (u64map_get(&ended, msgid) != NULL) {
-		log_debug("message %08x is over", msgid);
+	if (tx != NULL)
+		return tx;
+	if (lease_take(msgid) == -1) {
+		log_debug("msgid %08x is not leased, or used up", msgid);
 		return NULL;
 	}
-	if (!is_leased(msgid) || message_find(msgid) != NULL) {
-		log_warnx("msgid %08x was not leased, refused", msgid);
+	if ((tx = calloc(1, sizeof(*tx))) == NULL ||
+	    (tx->msg = message_new(msgid)) == NULL ||
+	    u64map_put(&by_msgid, msgid, tx) == -1) {
+		log_warn("transaction %08x", msgid);
+		if (tx != NULL && tx->msg != NULL)
+			message_free(tx->msg);
+		free(tx);
 		return NULL;
 	}
-	if ((o = calloc(1, sizeof(*o))) == NULL ||
-	    (o->msg = message_new(msgid)) == NULL ||
-	    u64map_put(&opens, msgid, o) == -1) {
-		log_warn("message %08x", msgid);
-		if (o != NULL && o->msg != NULL)
-			message_free(o->msg);
-		free(o);
-		return NULL;
-	}
-	return o;
+	tx_move(tx, &collecting);
+	return tx;
 }
 
-/* Forgets it; its message goes too, unless it was accepted. */
+/* Its message lives on. */
 static void
-open_free(struct open *o, bool accepted)
+tx_free(struct tx *tx)
 {
-	u64map_del(&opens, o->msg->msgid);
-	remember_end(o->msg->msgid);
-	if (!accepted) {
-		if (o->big != 0)
-			spool_big_drop(queue_spool, o->big);
-		message_free(o->msg);
-	}
-	free(o);
+	tx_move(tx, NULL);
+	u64map_del(&by_msgid, tx->msg->msgid);
+	free(tx);
 }
 
-static void	append_when_whole(struct open *);
-
-static int
-add_envelope(struct message *msg, const struct ipc_envelope *m)
+static void
+tx_drop(struct tx *tx)
 {
-	char		 user[256];
-	struct envelope	*e;
+	struct message	*m = tx->msg;
 
-	if (m->user.n == 0 || m->user.n >= sizeof(user)) {
-		errno = EINVAL;
-		return -1;
-	}
-	memcpy(user, m->user.p, m->user.n);
-	user[m->user.n] = '\0';
-	if ((e = message_add(msg, m->evpid)) == NULL ||
-	    (e->user = user_get(user)) == NULL ||
-	    (e->action = strndup(m->action.p, m->action.n)) == NULL ||
-	    (e->rcpt = strndup(m->rcpt.p, m->rcpt.n)) == NULL ||
-	    (e->dest = strndup(m->dest.p, m->dest.n)) == NULL)
-		return -1;
-	e->ttl = m->ttl;
-	return 0;
-}
-
-void
-commit_envelope(const struct ipc_envelope *m)
-{
-	struct open	*o = open_get(m->msgid);
-
-	/* What is in the spool's batch already has as many as it has. */
-	if (o == NULL || (o->committing && !o->incomplete))
-		return;
-	if (m->evpid >> 32 != m->msgid || add_envelope(o->msg, m) == -1) {
-		log_warn("envelope %016" PRIx64, m->evpid);
-		o->failed = true;
-		o->result = COMMIT_TEMPFAIL;
-	}
-	if (o->incomplete)
-		append_when_whole(o);
+	if (tx->big != 0)
+		spool_big_drop(queue_spool, tx->big);
+	tx_free(tx);
+	message_free(m);
 }
 
 static enum commit_result
@@ -199,58 +110,105 @@ result_of(int error)
 	return error == ENOSPC || error == EDQUOT ? COMMIT_FULL : COMMIT_TEMPFAIL;
 }
 
-/* A failure to store is told at the commit; what follows until then is dropped. */
+/* Told at the commit; what follows until then is dropped. */
 static void
-content_failed(struct open *o, const char *what)
+tx_fail(struct tx *tx, enum commit_result result)
 {
-	log_warn("message %08x: %s", o->msg->msgid, what);
-	o->failed = true;
-	o->result = result_of(errno);
-	if (o->big != 0)
-		spool_big_drop(queue_spool, o->big);
-	o->big = 0;
+	if (tx->big != 0)
+		spool_big_drop(queue_spool, tx->big);
+	tx->big = 0;
+	if (tx->failed)
+		return;
+	tx->failed = true;
+	tx->result = result;
+}
+
+bool
+commit_is_open(uint32_t msgid)
+{
+	return u64map_get(&by_msgid, msgid) != NULL;
+}
+
+/* -- leases, envelopes, content -- */
+
+void
+commit_lease(void)
+{
+	uint32_t	 first = lease_new();
+
+	if (first == 0)
+		return;
+	ipc_begin(queue_smtp, IPC_LEASE);
+	ipc_put_u32(queue_smtp, first);
+	ipc_put_u32(queue_smtp, LEASE_BLOCK);
+	ipc_end(queue_smtp);
+}
+
+static void	append_if_whole(struct tx *);
+
+void
+commit_envelope(const struct ipc_envelope *m)
+{
+	struct tx	*tx = tx_get(m->msgid);
+
+	if (tx == NULL || tx->list == &appended)
+		return;
+	if (message_add(tx->msg, m) == NULL) {
+		log_warn("envelope %016" PRIx64, m->evpid);
+		tx_fail(tx, COMMIT_TEMPFAIL);
+	}
+	if (tx->list == &incomplete)
+		append_if_whole(tx);
+}
+
+static void
+grant(uint32_t bytes)
+{
+	ipc_begin(queue_smtp, IPC_WINDOW);
+	ipc_put_u32(queue_smtp, bytes);
+	ipc_end(queue_smtp);
+}
+
+static void
+content_failed(struct tx *tx, const char *what)
+{
+	enum commit_result	 result = result_of(errno);
+
+	log_warn("message %08x: %s", tx->msg->msgid, what);
+	tx_fail(tx, result);
 }
 
 void
 commit_content(uint32_t msgid, struct slice piece)
 {
-	struct open	*o = open_get(msgid);
+	struct tx	*tx = tx_get(msgid);
 
-	ipc_begin(queue_smtp, IPC_WINDOW);
-	ipc_put_u32(queue_smtp, piece.n);
-	ipc_end(queue_smtp);
-	if (o == NULL || o->failed || o->committing)
+	grant(piece.n);
+	if (tx == NULL || tx->failed || tx->list != &collecting)
 		return;
-	if (o->big == 0 && spool_big_begin(queue_spool, &o->big) == -1) {
-		o->big = 0;
-		content_failed(o, "create big file");
-	} else if (spool_big_write(queue_spool, o->big, piece.p, piece.n) == -1)
-		content_failed(o, "write big file");
-	o->big_size += piece.n;
+	if (tx->big == 0 && spool_big_begin(queue_spool, &tx->big) == -1) {
+		tx->big = 0;
+		content_failed(tx, "create a big file");
+	} else if (spool_big_write(queue_spool, tx->big, piece.p, piece.n) == -1)
+		content_failed(tx, "write its big file");
+	tx->big_size += piece.n;
 }
 
 void
 commit_discard(uint32_t msgid)
 {
-	struct open	*o = u64map_get(&opens, msgid);
+	struct tx	*tx = u64map_get(&by_msgid, msgid);
 
-	if (o == NULL) {
-		if (is_leased(msgid) && u64map_get(&ended, msgid) == NULL)
-			remember_end(msgid);
-		return;
-	}
-	/* Once it is in the batch it is accepted, whoever is there to be told. */
-	if (o->committing && !o->incomplete)
-		return;
-	if (o->incomplete)
-		TAILQ_REMOVE(&incomplete, o, entry);
-	open_free(o, false);
+	if (tx == NULL)
+		lease_take(msgid);	/* late envelopes begin nothing */
+	else if (tx->list != &appended)		/* in the batch: it is accepted */
+		tx_drop(tx);
 }
 
 /* -- commit -- */
 
 static void
-tell_result(uint32_t msgid, enum commit_result result)
+answer(uint32_t msgid, enum commit_result result)
 {
 	ipc_begin(queue_smtp, IPC_COMMITTED);
 	ipc_put_u32(queue_smtp, msgid);
@@ -259,205 +217,218 @@ tell_result(uint32_t msgid, enum commit_result result)
 }
 
 static void
-answer(struct open *o, enum commit_result result)
+refuse(struct tx *tx, enum commit_result result)
 {
-	if (queue_smtp != NULL && o->life == smtp_life)
-		tell_result(o->msg->msgid, result);
-}
-
-static void
-refuse(struct open *o, enum commit_result result)
-{
-	answer(o, result);
-	open_free(o, false);
+	if (!tx->orphan)
+		answer(tx->msg->msgid, result);
+	tx_drop(tx);
 }
 
 static int
-append(struct open *o, struct slice content)
+append(struct tx *tx, struct slice content)
 {
-	struct message		*m = o->msg;
-	struct spool_append	 a = { .content = content, .big = o->big,
+	struct message		*m = tx->msg;
+	struct spool_append	 a = { .content = content, .big = tx->big,
 	    .size = m->size, .nrcpt = m->n };
 	char			*text;
 	int			 r;
 
-	/* Known before it is durable: a failure afterwards could not be told. */
-	if (message_enlist(m) == -1 ||
-	    (o->big != 0 && spool_big_end(queue_spool, o->big) == -1))
+	if (tx->big != 0 && spool_big_end(queue_spool, tx->big) == -1)
 		return -1;
-	m->big = o->big;
 	if ((text = envelope_encode(m, &a.envelope.n)) == NULL)
 		return -1;
 	a.envelope.p = text;
-	errno = EMSGSIZE;
-	r = a.envelope.n > ENVELOPE_MAX ? -1 :
-	    spool_append(queue_spool, &a, &m->recno);
+	/* Known from now on: after the flush nothing may fail. */
+	if ((r = message_enlist(m)) == 0) {
+		errno = EMSGSIZE;
+		r = a.envelope.n > TEXT_MAX ? -1 :
+		    spool_append(queue_spool, &a, &m->recno);
+	}
 	free(text);
 	return r;
 }
 
 static void
-append_now(struct open *o, struct slice content)
+append_now(struct tx *tx, struct slice content)
 {
-	if (append(o, content) == -1) {
-		if (errno != ENOSPC)
-			log_warn("message %08x: append to the spool",
-			    o->msg->msgid);
-		refuse(o, result_of(errno));
+	int	 error;
+
+	if (append(tx, content) == 0) {
+		tx_move(tx, &appended);
 		return;
 	}
-	TAILQ_INSERT_TAIL(&appended, o, entry);
+	error = errno;
+	if (error != ENOSPC)
+		log_warn("message %08x: append to the spool", tx->msg->msgid);
+	refuse(tx, result_of(error));
 }
 
-/* The envelopes came by another socket: those of an incomplete commit are here now? */
+/* An envelope came late, by the other socket. */
 static void
-append_when_whole(struct open *o)
+append_if_whole(struct tx *tx)
 {
-	struct slice	 content = slice_make(o->msg->content,
-	    o->msg->content == NULL ? 0 : o->msg->size);
+	struct message	*m = tx->msg;
 
-	if (!o->failed && o->msg->n < o->want)
-		return;
-	TAILQ_REMOVE(&incomplete, o, entry);
-	o->incomplete = false;
-	if (o->failed)
-		refuse(o, o->result);
-	else
-		append_now(o, content);
+	if (tx->failed)
+		refuse(tx, tx->result);
+	else if (m->n == tx->want)
+		append_now(tx, m->content == NULL ? SLICE("") :
+		    slice_make(m->content, m->size));
 }
 
-static int
-fill_in(struct message *m, const struct ipc_commit *c)
+/* Why a commit cannot be, or NULL; envelopes may still be missing. */
+static const char *
+objection(const struct tx *tx, const struct ipc_commit *c)
 {
-	m->session = c->session;
-	m->size = c->size;
-	m->arrival = queue_now();
-	m->sender = strndup(c->sender.p, c->sender.n);
-	m->helo = strndup(c->helo.p, c->helo.n);
-	m->src = strndup(c->src.p, c->src.n);
-	return m->sender == NULL || m->helo == NULL || m->src == NULL ? -1 : 0;
+	if (c->nenvelopes == 0)
+		return "no envelope";
+	if (tx->msg->n > c->nenvelopes)
+		return "more envelopes than recipients were accepted";
+	if (tx->big != 0 && c->content.n != 0)
+		return "content by two ways";
+	if (c->size != (tx->big != 0 ? tx->big_size : c->content.n))
+		return "size and content differ";
+	return NULL;
+}
+
+/* All that is known is here: to the spool with it, or wait for envelopes. */
+static void
+decide(struct tx *tx, const struct ipc_commit *c)
+{
+	const char	*why = objection(tx, c);
+	bool		 whole = tx->msg->n == c->nenvelopes;
+
+	if (why != NULL && !tx->failed)
+		log_warnx("commit of %08x: %s, refused", c->msgid, why);
+	if (tx->failed || why != NULL || (!whole && queue_lookup == NULL) ||
+	    message_fill(tx->msg, c, queue_now()) == -1) {
+		refuse(tx, tx->failed ? tx->result : COMMIT_TEMPFAIL);
+		return;
+	}
+	if (!message_keep(tx->msg, c->content, !whole) && !whole && tx->big == 0) {
+		refuse(tx, COMMIT_TEMPFAIL);
+		return;
+	}
+	if (whole)
+		append_now(tx, c->content);
+	else
+		tx_move(tx, &incomplete);
 }
 
 void
 commit_begin(const struct ipc_commit *c)
 {
-	struct open	*o = open_get(c->msgid);
-	bool		 kept;
+	struct tx	*tx = tx_get(c->msgid);
 
-	if (o == NULL || o->committing) {
-		tell_result(c->msgid, COMMIT_TEMPFAIL);
+	if (tx == NULL || tx->list != &collecting) {
+		log_warnx("commit of %08x, which is not open, refused", c->msgid);
+		if (tx == NULL)
+			answer(c->msgid, COMMIT_TEMPFAIL);
 		return;
 	}
-	/* lookup sent them first, but its socket may be read later. */
-	if (o->msg->n < c->nenvelopes && queue_lookup != NULL)
+	/* lookup sent its envelopes first, but its socket may be read later. */
+	if (tx->msg->n < c->nenvelopes && queue_lookup != NULL)
 		ipc_drain(queue_lookup);
-	o->life = smtp_life;
-	o->committing = true;
-	o->want = c->nenvelopes;
-	/* More than smtp was told of: its client thinks that some were refused. */
-	if (o->failed || o->want == 0 || o->msg->n > o->want ||
-	    fill_in(o->msg, c) == -1 ||
-	    c->size != (o->big != 0 ? o->big_size : c->content.n)) {
-		refuse(o, o->failed ? o->result : COMMIT_TEMPFAIL);
-		return;
-	}
-	kept = message_keep_content(o->msg, c->content);
-	if (o->msg->n == o->want)
-		append_now(o, c->content);
-	else if (queue_lookup != NULL && (kept || o->big != 0)) {
-		o->incomplete = true;
-		o->since = loop_mono();
-		TAILQ_INSERT_TAIL(&incomplete, o, entry);
-	} else
-		refuse(o, COMMIT_TEMPFAIL);
+	tx->want = c->nenvelopes;
+	tx->since = loop_mono();
+	decide(tx, c);
 }
 
 static void
-tell_orphan(const struct orphan *p)
+tell_orphan(const struct orphan *o)
 {
 	ipc_begin(queue_smtp, IPC_ORPHAN);
-	ipc_put_u64(queue_smtp, p->session);
-	ipc_put_u32(queue_smtp, p->msgid);
-	ipc_put_u64(queue_smtp, p->size);
+	ipc_put_u64(queue_smtp, o->session);
+	ipc_put_u32(queue_smtp, o->msgid);
+	ipc_put_u64(queue_smtp, o->size);
 	ipc_end(queue_smtp);
 }
 
-/* Accepted, but who asked is dead: the next smtp is told, now if it is there. */
 static void
-add_orphan(const struct message *m)
+orphan_accepted(const struct message *m)
 {
-	struct orphan	*p, one = { m->session, m->size, m->msgid };
+	const struct orphan	 o = { m->session, m->size, m->msgid };
+	struct orphan		*p;
 
-	if (queue_smtp != NULL) {
-		tell_orphan(&one);
-		return;
+	if (queue_smtp != NULL)
+		tell_orphan(&o);
+	else if ((p = reallocarray(orphans, norphans + 1, sizeof(*p))) == NULL)
+		log_warn("message %08x is accepted, and nobody is told", o.msgid);
+	else {
+		orphans = p;
+		orphans[norphans++] = o;
 	}
-	p = reallocarray(orphans, norphans + 1, sizeof(*p));
-	if (p == NULL) {
-		log_warn("message %08x is accepted, and not reported", m->msgid);
-		return;
-	}
-	orphans = p;
-	orphans[norphans++] = one;
 }
 
 static void
-tell_space(void)
+deliver_all(struct message *m)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < m->n; i++)
+		sched_add(m->env[i]);
+}
+
+int
+commit_flush(bool fates_too)
+{
+	struct tx	*tx, *next;
+	struct message	*m;
+	int		 error = 0;
+
+	if (TAILQ_EMPTY(&appended) &&
+	    (!fates_too || spool_dirty(queue_spool) == 0))
+		return 0;
+	if (spool_flush(queue_spool) == -1)
+		error = errno;
+	TAILQ_FOREACH_SAFE(tx, &appended, entry, next)
+		if (error != 0)
+			refuse(tx, result_of(error));
+		else if (tx->orphan)
+			orphan_accepted(tx->msg);
+		else
+			answer(tx->msg->msgid, COMMIT_OK);
+	if (queue_smtp != NULL)
+		ipc_flush(queue_smtp);
+	while ((tx = TAILQ_FIRST(&appended)) != NULL) {
+		m = tx->msg;
+		tx_free(tx);
+		queue_counters.accepted++;
+		deliver_all(m);
+	}
+	return error == 0 ? 0 : -1;
+}
+
+/* lookup may have lost its way: smtp and its client wait. */
+void
+commit_check_time(void)
+{
+	struct tx	*tx;
+
+	while ((tx = TAILQ_FIRST(&incomplete)) != NULL &&
+	    loop_mono() - tx->since >= COMMIT_TIME) {
+		log_warnx("commit of %08x: %u of its %u envelopes came, refused",
+		    tx->msg->msgid, tx->msg->n, tx->want);
+		refuse(tx, COMMIT_TEMPFAIL);
+	}
+}
+
+void
+commit_tell_space(void)
 {
 	struct spool_stat	 st;
 
-	if (queue_smtp == NULL)
-		return;
 	spool_stat(queue_spool, &st);
-	if ((st.full != 0) == told_full)
+	if (queue_smtp == NULL || (st.full != 0) == told_full)
 		return;
 	told_full = st.full != 0;
 	if (told_full)
 		log_warnx("the spool is full, mail is answered with 452");
+	else
+		log_info("the spool has room again");
 	ipc_begin(queue_smtp, IPC_SPACE);
 	ipc_put_u8(queue_smtp, !told_full);
 	ipc_end(queue_smtp);
-}
-
-static void
-accept_one(struct open *o)
-{
-	struct message	*m = o->msg;
-	uint32_t	 i;
-
-	if (queue_smtp == NULL || o->life != smtp_life)
-		add_orphan(m);
-	open_free(o, true);
-	for (i = 0; i < m->n; i++)
-		sched_envelope(m->env[i]);
-}
-
-/* One flush, all answers, and only then delivery. */
-void
-commit_flush(void)
-{
-	struct opens	 now = TAILQ_HEAD_INITIALIZER(now);
-	struct open	*o;
-	int		 r, error;
-
-	if (!TAILQ_EMPTY(&appended)) {
-		TAILQ_CONCAT(&now, &appended, entry);
-		r = spool_flush(queue_spool);
-		error = errno;
-		TAILQ_FOREACH(o, &now, entry)
-			if (r == 0)
-				answer(o, COMMIT_OK);
-		if (queue_smtp != NULL)
-			ipc_flush(queue_smtp);
-		while ((o = TAILQ_FIRST(&now)) != NULL) {
-			TAILQ_REMOVE(&now, o, entry);
-			if (r == -1)
-				refuse(o, result_of(error));
-			else
-				accept_one(o);
-		}
-	}
-	tell_space();
 }
 
 /* -- peers -- */
@@ -468,9 +439,7 @@ commit_smtp_met(void)
 	size_t	 i;
 
 	told_full = false;
-	ipc_begin(queue_smtp, IPC_WINDOW);
-	ipc_put_u32(queue_smtp, WINDOW);
-	ipc_end(queue_smtp);
+	grant(WINDOW);
 	for (i = 0; i < norphans; i++)
 		tell_orphan(&orphans[i]);
 	free(orphans);
@@ -478,52 +447,32 @@ commit_smtp_met(void)
 	norphans = 0;
 }
 
-/* Transactions without a commit died with their session. */
+/* Transactions without a commit died with their session; the others go on. */
 void
 commit_smtp_lost(void)
 {
-	struct open	*o, **all;
-	size_t		 pos = 0, n = 0;
+	struct tx	*tx;
 
-	smtp_life++;
-	memset(leased, 0, sizeof(leased));
-	if ((all = calloc(opens.used + 1, sizeof(*all))) == NULL)
-		return;
-	while ((o = u64map_next(&opens, &pos)) != NULL)
-		if (!o->committing)
-			all[n++] = o;
-	while (n > 0)
-		open_free(all[--n], false);
-	free(all);
+	lease_revoke_all();
+	while ((tx = TAILQ_FIRST(&collecting)) != NULL)
+		tx_drop(tx);
+	TAILQ_FOREACH(tx, &incomplete, entry)
+		tx->orphan = true;
+	TAILQ_FOREACH(tx, &appended, entry)
+		tx->orphan = true;
 }
 
 /* Envelopes that have not come will not come any more. */
 void
 commit_lookup_lost(void)
 {
-	struct open	*o;
+	struct tx	*tx;
 
-	while ((o = TAILQ_FIRST(&incomplete)) != NULL) {
-		TAILQ_REMOVE(&incomplete, o, entry);
-		refuse(o, COMMIT_TEMPFAIL);
-	}
+	while ((tx = TAILQ_FIRST(&incomplete)) != NULL)
+		refuse(tx, COMMIT_TEMPFAIL);
 }
 
-void
-commit_check_time(void)
-{
-	struct open	*o;
-
-	while ((o = TAILQ_FIRST(&incomplete)) != NULL &&
-	    loop_mono() - o->since >= LATE) {
-		log_warnx("message %08x: %u of %u envelopes did not come",
-		    o->msg->msgid, o->want - o->msg->n, o->want);
-		TAILQ_REMOVE(&incomplete, o, entry);
-		refuse(o, COMMIT_TEMPFAIL);
-	}
-}
-
-size_t
+bool
 commit_pending(void)
 {
 	return !TAILQ_EMPTY(&incomplete) || !TAILQ_EMPTY(&appended);

@@ -1,294 +1,200 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Users and their deliver processes: who has mail gets one, and is fed jobs,
- * new mail first, old mail in at most half the slots.  Queue process.
+ * The channels to deliver processes: asks the parent for them, gives them
+ * jobs, takes their results, survives their deaths.  Queue process.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
-#define SLOTS		32	/* jobs in a deliver: two of its batches */
 #define PIECE		(128 * 1024)
-#define BACKLOG		(1024 * 1024)	/* unsent bytes: feed no more */
+#define BACKLOG		(1024 * 1024)	/* unsent bytes: give no more */
 #define WINDOW		(1024 * 1024)	/* no deliver may have more content sent ahead */
-#define JOB_TIME	(600 * 1000000000ULL)	/* ns without an answer */
-#define ASK_TIME	(60 * 1000000000ULL)	/* ns: ask the parent again */
+#define JOB_TIME	(600 * SECOND)	/* without an answer */
+#define ASK_TIME	(60 * SECOND)	/* ask the parent again */
+#define HOLD_FIRST	(SECOND / 10)	/* before another deliver, if one did nothing */
+#define HOLD_DOUBLES	6		/* each time, so often */
 
-static TAILQ_HEAD(, user)	 users = TAILQ_HEAD_INITIALIZER(users);
+static void	end(struct user *, const char *);
 
-static struct user *
-user_find(struct slice name)
+/* -- jobs -- */
+
+/* n bytes of content at offset; -1 with errno. */
+static int
+read_content(const struct envelope *e, size_t offset, size_t n,
+    struct slice *out)
 {
-	struct user	*u;
+	static char		 buf[PIECE];
+	const struct message	*m = e->msg;
+	ssize_t			 got;
 
-	TAILQ_FOREACH(u, &users, entry)
-		if (slice_eq(slice_str(u->name), name))
-			return u;
-	return NULL;
-}
-
-struct user *
-user_get(const char *name)
-{
-	struct user	*u = user_find(slice_str(name));
-
-	if (u != NULL) {
-		/* Who has mail now has some again soon: to the front. */
-		TAILQ_REMOVE(&users, u, entry);
-		TAILQ_INSERT_HEAD(&users, u, entry);
-		return u;
+	if (m->content != NULL) {
+		*out = slice_make(m->content + offset, n);
+		return 0;
 	}
-	if ((u = calloc(1, sizeof(*u))) == NULL ||
-	    (u->name = strdup(name)) == NULL) {
-		free(u);
-		return NULL;
+	got = spool_read(queue_spool, m->recno, offset, buf, n);
+	if (got == (ssize_t)n) {
+		*out = slice_make(buf, n);
+		return 0;
 	}
-	TAILQ_INIT(&u->fresh);
-	TAILQ_INIT(&u->old);
-	TAILQ_INIT(&u->running);
-	TAILQ_INSERT_HEAD(&users, u, entry);
-	return u;
+	if (got != -1)
+		errno = EBADMSG;
+	return -1;
 }
 
-size_t
-deliver_running(void)
+/* Does a large message end where it should?  -1 with errno. */
+static int
+check_end(const struct message *m)
 {
-	const struct user	*u;
-	size_t			 n = 0;
+	char	 two[2];
+	ssize_t	 got = spool_read(queue_spool, m->recno, m->size - 1, two,
+	    sizeof(two));
 
-	TAILQ_FOREACH(u, &users, entry)
-		n += u->nrunning;
-	return n;
-}
-
-void
-deliver_ready(struct envelope *e)
-{
-	struct user	*u = e->user;
-
-	if (e->attempts == 0)
-		TAILQ_INSERT_TAIL(&u->fresh, e, entry);
-	else
-		TAILQ_INSERT_TAIL(&u->old, e, entry);
-}
-
-/* -- feeding -- */
-
-/* The next envelope that may run now, taken off its list; NULL if there is none. */
-static struct envelope *
-take(struct user *u)
-{
-	struct envelope	*fresh = TAILQ_FIRST(&u->fresh);
-	struct envelope	*old = TAILQ_FIRST(&u->old);
-
-	if (u->nrunning >= SLOTS || u->alone)
-		return NULL;
-	if (old != NULL && (fresh == NULL || u->nold < SLOTS / 2)) {
-		if (old->deaths >= 2) {
-			if (u->nrunning > 0)
-				return NULL;
-			u->alone = true;
-		}
-		TAILQ_REMOVE(&u->old, old, entry);
-		u->nold++;
-		return old;
-	}
-	if (fresh != NULL)
-		TAILQ_REMOVE(&u->fresh, fresh, entry);
-	return fresh;
-}
-
-static void	died(struct user *);
-static void	stop_running(struct user *, struct envelope *);
-
-/* Ends a deliver that cannot go on with what it holds. */
-static void
-give_up(struct user *u)
-{
-	struct ipc	*ipc = u->deliver;
-
-	died(u);
-	ipc_free(ipc);
+	if (got == 1)
+		return 0;
+	if (got != -1)
+		errno = EBADMSG;
+	return -1;
 }
 
 /* Sends what the deliver's window allows of a large message. */
 static void
 stream(struct user *u)
 {
-	static char	 buf[PIECE];
 	struct envelope	*e = u->stream;
-	ssize_t		 n;
+	struct slice	 piece;
+	uint64_t	 n;
 	int		 error;
 
-	while (u->stream_off < e->msg->size && u->window > 0) {
-		n = u->window < sizeof(buf) ? u->window : sizeof(buf);
-		n = spool_read(queue_spool, e->msg->recno, u->stream_off, buf, n);
-		if (n <= 0) {
+	while ((n = e->msg->size - u->stream_off) > 0 && u->window > 0) {
+		n = n < PIECE ? n : PIECE;
+		n = n < u->window ? n : u->window;
+		if (read_content(e, u->stream_off, n, &piece) == -1) {
 			/* It cannot be told to forget a half. */
-			error = n == 0 ? EBADMSG : errno;
-			stop_running(u, e);
-			sched_unreadable(e, error);
-			give_up(u);
+			error = errno;
+			sched_stopped(e);
+			fate_unreadable(e, error);
+			end(u, "a message could not be read to its end");
 			return;
 		}
 		ipc_begin(u->deliver, IPC_JOB_CONTENT);
 		ipc_put_u64(u->deliver, e->evpid);
-		ipc_put_slice(u->deliver, slice_make(buf, n));
+		ipc_put_slice(u->deliver, piece);
 		ipc_end(u->deliver);
 		u->window -= n;
 		u->stream_off += n;
 	}
-	if (u->stream_off == e->msg->size)
-		u->stream = NULL;
+	if (n > 0)
+		return;
+	u->stream = NULL;
+	message_touched(e);
+	user_place(u);
 }
 
 static void
-send_job(struct user *u, const struct envelope *e, struct slice content)
+send_job(const struct envelope *e, struct slice content)
 {
-	struct ipc_job	 j = {
+	const struct ipc_job	 j = {
 		.evpid = e->evpid,
 		.attempt = e->attempts + 1,
 		.arrival = e->msg->arrival,
 		.size = e->msg->size,
-		.action = slice_str(e->action),
-		.user = slice_str(u->name),
-		.sender = slice_str(e->msg->sender),
-		.rcpt = slice_str(e->rcpt),
-		.dest = slice_str(e->dest),
+		.action = e->action,
+		.user = e->user->name,
+		.sender = e->msg->sender,
+		.rcpt = e->rcpt,
+		.dest = e->dest,
 		.content = content,
 	};
 
-	ipc_send_job(u->deliver, &j);
-}
-
-/*
- * A small message, from memory or read again; of a large one only whether all
- * of it is there.  -1 with errno.
- */
-static int
-content_of(const struct message *m, struct slice *content)
-{
-	static char	 buf[SPOOL_SMALL];
-	ssize_t		 n;
-
-	if (m->big != 0) {
-		n = spool_read(queue_spool, m->recno, m->size - 1, buf, 2);
-		if (n == 0 || n == 2)
-			errno = EBADMSG;
-		return n == 1 ? 0 : -1;
-	}
-	if (m->content != NULL) {
-		*content = slice_make(m->content, m->size);
-		return 0;
-	}
-	n = spool_read(queue_spool, m->recno, 0, buf, sizeof(buf));
-	if (n != (ssize_t)m->size) {
-		if (n >= 0)
-			errno = EBADMSG;
-		return -1;
-	}
-	*content = slice_make(buf, n);
-	return 0;
+	ipc_send_job(e->user->deliver, &j);
 }
 
 static void
-run(struct user *u, struct envelope *e)
+drained_cb(struct ipc *ipc, void *arg)
 {
-	struct slice	 content = SLICE("");
+	struct user	*u = arg;
+
+	(void)ipc;
+	u->choked = false;
+	user_place(u);
+	queue_turn_again();
+}
+
+static void
+run(struct envelope *e)
+{
+	struct user	*u = e->user;
+	uint64_t	 size = e->msg->size;
+	struct slice	 content;
 	int		 error;
 
-	e->state = ENV_RUNNING;
-	e->started = loop_mono();
-	TAILQ_INSERT_TAIL(&u->running, e, entry);
-	u->nrunning++;
-	if (content_of(e->msg, &content) == -1) {
+	if ((size <= SPOOL_SMALL ? read_content(e, 0, size, &content) :
+	    check_end(e->msg)) == -1) {
 		error = errno;
-		stop_running(u, e);
-		sched_unreadable(e, error);
+		sched_stopped(e);
+		fate_unreadable(e, error);
 		return;
 	}
-	send_job(u, e, content);
-	if (e->msg->big != 0) {
+	if (size <= SPOOL_SMALL) {
+		send_job(e, content);
+		message_touched(e);
+	} else {
+		send_job(e, SLICE(""));
 		u->stream = e;
 		u->stream_off = 0;
 		stream(u);
 	}
-}
-
-static void
-retry_cb(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;	/* only to have another turn */
-	(void)what;
-	(void)arg;
-}
-
-static void
-want_later(uint64_t ns)
-{
-	static struct event	 retry;
-	struct timeval		 tv = { ns / 1000000000,
-	    ns % 1000000000 / 1000 + 1 };
-
-	if (!event_initialized(&retry))
-		evtimer_assign(&retry, loop_base, retry_cb, NULL);
-	if (!event_pending(&retry, EV_TIMEOUT, NULL))
-		event_add(&retry, &tv);
-}
-
-/* One that the parent could not start, and did not say so, is asked for again. */
-static void
-want_deliver(struct user *u)
-{
-	uint64_t	 now = loop_mono();
-
-	if (proc_parent == NULL || (u->asked && now - u->asked_at < ASK_TIME))
+	if (u->deliver == NULL || ipc_backlog(u->deliver) < BACKLOG)
 		return;
-	if (now < u->not_before) {
-		want_later(u->not_before - now);
-		return;
+	ipc_flush(u->deliver);
+	if (ipc_backlog(u->deliver) >= BACKLOG) {
+		u->choked = true;
+		user_place(u);
 	}
+}
+
+static void
+want(struct user *u)
+{
 	u->asked = true;
-	u->asked_at = now;
+	u->asked_at = loop_mono();
+	user_place(u);
 	ipc_begin(proc_parent, IPC_DELIVER_WANT);
-	ipc_put_slice(proc_parent, slice_str(u->name));
+	ipc_put_slice(proc_parent, u->name);
 	ipc_end(proc_parent);
 }
 
+/* An idle one whose place another user needs: it ends when its channel does. */
 static void
-feed(struct user *u)
+leave(struct user *u)
 {
-	struct envelope	*e;
-
-	if (queue_stopping ||
-	    (TAILQ_EMPTY(&u->fresh) && TAILQ_EMPTY(&u->old)))
-		return;
-	if (u->deliver == NULL) {
-		want_deliver(u);
-		return;
-	}
-	/* One large message at a time, and nothing behind what is not taken. */
-	while (u->deliver != NULL && u->stream == NULL &&
-	    ipc_backlog(u->deliver) < BACKLOG && (e = take(u)) != NULL)
-		run(u, e);
+	ipc_free(u->deliver);
+	u->deliver = NULL;
+	u->leaving = u->choked = false;
+	user_place(u);
 }
 
 void
-deliver_feed_all(void)
+deliver_turn(void)
 {
-	struct user	*u, *next;
+	struct user	*u;
 
-	TAILQ_FOREACH_SAFE(u, &users, entry, next)
-		feed(u);
+	sched_wake();
+	if (queue_stopping || proc_parent == NULL)
+		return;
+	while ((u = sched_feed_next()) != NULL)
+		run(sched_take(u));
+	while ((u = sched_leave_next()) != NULL)
+		leave(u);
+	while ((u = sched_want_next()) != NULL)
+		want(u);
 }
 
 /* -- answers -- */
@@ -300,21 +206,8 @@ running(struct user *u, uint64_t evpid)
 
 	TAILQ_FOREACH(e, &u->running, entry)
 		if (e->evpid == evpid)
-			return e;
-	return NULL;
-}
-
-static void
-stop_running(struct user *u, struct envelope *e)
-{
-	TAILQ_REMOVE(&u->running, e, entry);
-	u->nrunning--;
-	if (e->attempts > 0)
-		u->nold--;
-	if (u->stream == e)
-		u->stream = NULL;
-	if (u->nrunning == 0)
-		u->alone = false;
+			break;
+	return e;
 }
 
 static void
@@ -325,36 +218,73 @@ result(struct user *u, struct ipc *ipc, struct ipc_msg *msg)
 	struct slice	 why = ipc_get_slice(msg);
 	struct envelope	*e;
 
-	if (!ipc_complete(ipc, msg) || r > JOB_PERMFAIL)
+	if (!ipc_complete(ipc, msg))
 		return;
-	if ((e = running(u, evpid)) == NULL) {
-		log_warnx("deliver of %s answers for envelope %016" PRIx64
-		    ", which it was not given", u->name, evpid);
+	if ((e = running(u, evpid)) == NULL || r > JOB_PERMFAIL) {
+		log_warnx("deliver of %.*s answers %u for envelope %016" PRIx64
+		    ", which it was not given", (int)u->name.n, u->name.p, r,
+		    evpid);
 		return;
 	}
 	u->failures = 0;
 	u->heard = loop_mono();
-	stop_running(u, e);
-	sched_done(e, r, why);
+	sched_stopped(e);
+	fate_decide(e, r, why);
 }
 
+/* One that dies again and again before it did anything is not replaced at once. */
+static void
+hold(struct user *u)
+{
+	u->not_before = loop_mono() + (HOLD_FIRST <<
+	    (u->failures < HOLD_DOUBLES ? u->failures : HOLD_DOUBLES));
+	u->failures++;
+}
+
+/* What it held counts as an attempt; when we stop, it is tried at the next start. */
 static void
 died(struct user *u)
 {
 	struct envelope	*e;
 
-	if (u->nrunning > 0)
-		log_warnx("deliver of %s died with %u jobs", u->name, u->nrunning);
+	if (u->nrunning > 0 && !queue_stopping) {
+		log_warnx("deliver of %.*s died with %u jobs", (int)u->name.n,
+		    u->name.p, u->nrunning);
+		queue_counters.died++;
+	}
+	hold(u);
 	u->deliver = NULL;
 	u->stream = NULL;
-	/* One that dies at once, again and again, is not asked for at once. */
-	u->not_before = loop_mono() + (1000000000ULL <<
-	    (u->failures < 6 ? u->failures : 6)) / 10;
-	u->failures++;
+	u->choked = u->leaving = false;
 	while ((e = TAILQ_FIRST(&u->running)) != NULL) {
-		stop_running(u, e);
-		sched_died(e);
+		sched_stopped(e);
+		if (!queue_stopping)
+			fate_died(e);
 	}
+	user_place(u);
+}
+
+static void
+end(struct user *u, const char *why)
+{
+	struct ipc	*ipc = u->deliver;
+
+	log_warnx("deliver of %.*s is left alone: %s", (int)u->name.n,
+	    u->name.p, why);
+	died(u);
+	ipc_free(ipc);
+}
+
+static void
+window(struct user *u, struct ipc *ipc, struct ipc_msg *msg)
+{
+	uint32_t	 n = ipc_get_u32(msg);
+
+	if (!ipc_complete(ipc, msg))
+		return;
+	u->window = n < WINDOW - u->window ? u->window + n : WINDOW;
+	if (u->stream != NULL)
+		stream(u);
 }
 
 static void
@@ -367,24 +297,26 @@ deliver_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 		ipc_free(ipc);
 		return;
 	}
-	if (msg->type == IPC_RESULT)
+	switch (msg->type) {
+	case IPC_RESULT:
 		result(u, ipc, msg);
-	else if (msg->type == IPC_WINDOW) {
-		u->window += ipc_get_u32(msg);
-		if (!ipc_complete(ipc, msg) || u->window > WINDOW)
-			u->window = WINDOW;
-		if (u->stream != NULL)
-			stream(u);
-	} else
+		break;
+	case IPC_WINDOW:
+		window(u, ipc, msg);
+		break;
+	default:
 		log_warnx("unexpected %s", ipc_type_name(msg->type));
+	}
 }
+
+/* -- from the parent -- */
 
 void
 deliver_met(struct slice name, int fd)
 {
 	struct user	*u = user_find(name);
 
-	if (u == NULL || u->deliver != NULL) {
+	if (u == NULL || !u->asked) {
 		log_warnx("a deliver for %.*s that nobody asked for",
 		    (int)name.n, name.p);
 		ipc_free(ipc_new(PROC_QUEUE, PROC_DELIVER, fd, deliver_cb, NULL));
@@ -392,44 +324,51 @@ deliver_met(struct slice name, int fd)
 	}
 	u->asked = false;
 	u->window = 0;
+	u->met = u->heard = loop_mono();
 	u->deliver = ipc_new(PROC_QUEUE, PROC_DELIVER, fd, deliver_cb, u);
+	ipc_on_drain(u->deliver, drained_cb);
+	user_place(u);
 }
 
 void
 deliver_none(struct slice name, bool permanent, struct slice why)
 {
 	struct user	*u = user_find(name);
-	struct envelopes all = TAILQ_HEAD_INITIALIZER(all);
 	struct envelope	*e;
 
-	if (u == NULL)
+	if (u == NULL || u->deliver != NULL)
 		return;
 	u->asked = false;
-	TAILQ_CONCAT(&all, &u->fresh, entry);
-	TAILQ_CONCAT(&all, &u->old, entry);
-	while ((e = TAILQ_FIRST(&all)) != NULL) {
-		TAILQ_REMOVE(&all, e, entry);
-		sched_done(e, permanent ? JOB_PERMFAIL : JOB_TEMPFAIL, why);
-	}
+	user_place(u);
+	while ((e = sched_unready(u)) != NULL)
+		fate_decide(e, permanent ? JOB_PERMFAIL : JOB_TEMPFAIL, why);
 }
 
-/* A job past its time: its deliver hangs, and is left alone. */
+/* Has a deliver a job, and has given no answer for too long? */
+static bool
+hangs(const struct user *u)
+{
+	const struct envelope	*e = TAILQ_FIRST(&u->running);
+	uint64_t		 since;
+
+	if (e == NULL)
+		return false;
+	since = e->started > u->heard ? e->started : u->heard;
+	return loop_mono() - since >= JOB_TIME;
+}
+
 void
 deliver_check_time(void)
 {
-	struct user	*u, *next;
-	struct envelope	*e;
-	uint64_t	 since;
+	struct user	*u;
 
-	TAILQ_FOREACH_SAFE(u, &users, entry, next) {
-		e = TAILQ_FIRST(&u->running);
-		if (e == NULL || u->deliver == NULL)
-			continue;
-		since = e->started > u->heard ? e->started : u->heard;
-		if (loop_mono() - since < JOB_TIME)
-			continue;
-		log_warnx("deliver of %s does not answer for envelope %016" PRIx64,
-		    u->name, e->evpid);
-		give_up(u);
+	for (u = user_next(NULL); u != NULL; u = user_next(u)) {
+		if (u->deliver != NULL && hangs(u))
+			end(u, "it has not answered for 10 minutes");
+		/* The parent could not start one, and did not say so. */
+		if (u->asked && loop_mono() - u->asked_at >= ASK_TIME) {
+			u->asked = false;
+			user_place(u);
+		}
 	}
 }

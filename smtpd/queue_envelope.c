@@ -1,237 +1,327 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Envelopes as text, in the records of the spool: a line "key: value" each;
- * an evpid begins a recipient.  Control bytes and backslashes in values are
- * written as \ooo, so any byte may stand in any field.  Queue process.
+ * Envelopes as text, in the records of the spool: a line "key: value" for
+ * each row of the table below, in its order, the rows of a recipient as often
+ * as there are recipients.  In values, bytes below 0x20, 0x7f and backslashes
+ * are written as \ooo (octal), so any byte may stand in any field.  Lines
+ * whose key is not in the table are skipped: a later version may add some.
+ * Queue process.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "smtpd/queue.h"
 
+enum key {
+	K_MSGID, K_SESSION, K_ARRIVAL, K_SIZE, K_SENDER, K_HELO, K_SRC,
+	K_EVPID, K_TTL, K_ACTION, K_USER, K_RCPT, K_DEST,
+	K_MAX
+};
+#define K_RECIPIENT	K_EVPID		/* the first of a recipient */
+
+static const struct row {
+	const char	*name;
+	enum { HEX32, HEX64, DECIMAL, TEXT } kind;
+} rows[K_MAX] = {
+	[K_MSGID]	= { "msgid",	HEX32 },
+	[K_SESSION]	= { "session",	HEX64 },
+	[K_ARRIVAL]	= { "arrival",	DECIMAL },	/* wall seconds */
+	[K_SIZE]	= { "size",	DECIMAL },	/* bytes of content */
+	[K_SENDER]	= { "sender",	TEXT },		/* empty: the null sender */
+	[K_HELO]	= { "helo",	TEXT },
+	[K_SRC]		= { "src",	TEXT },
+	[K_EVPID]	= { "evpid",	HEX64 },
+	[K_TTL]		= { "ttl",	DECIMAL },	/* seconds */
+	[K_ACTION]	= { "action",	TEXT },
+	[K_USER]	= { "user",	TEXT },		/* who delivers */
+	[K_RCPT]	= { "rcpt",	TEXT },		/* as the client gave it */
+	[K_DEST]	= { "dest",	TEXT },		/* after aliases */
+};
+
+#define LINE_MAX_FIXED	32	/* key, ": ", a number, LF */
+
+union value {
+	uint64_t	 num;
+	struct slice	 text;
+};
+
 /* -- writing -- */
 
-static void
-put_value(FILE *f, const char *key, const char *value)
+static char *
+put_number(char *p, uint64_t v, unsigned base, size_t width)
 {
-	const unsigned char	*p;
+	char	 buf[24];
+	size_t	 n = sizeof(buf);
 
-	fprintf(f, "%s: ", key);
-	for (p = (const unsigned char *)value; *p != '\0'; p++)
-		if (*p < 0x20 || *p == 0x7f || *p == '\\')
-			fprintf(f, "\\%03o", *p);
-		else
-			putc(*p, f);
-	putc('\n', f);
+	do
+		buf[--n] = "0123456789abcdef"[v % base];
+	while ((v /= base) > 0);
+	while (sizeof(buf) - n < width)
+		buf[--n] = '0';
+	memcpy(p, buf + n, sizeof(buf) - n);
+	return p + sizeof(buf) - n;
+}
+
+static char *
+put_text(char *p, struct slice s)
+{
+	size_t	 i;
+
+	for (i = 0; i < s.n; i++) {
+		unsigned char	 c = s.p[i];
+
+		if (c >= 0x20 && c != 0x7f && c != '\\') {
+			*p++ = c;
+			continue;
+		}
+		*p++ = '\\';
+		*p++ = '0' + (c >> 6);
+		*p++ = '0' + (c >> 3 & 7);
+		*p++ = '0' + (c & 7);
+	}
+	return p;
+}
+
+static char *
+put_line(char *p, enum key k, union value v)
+{
+	p = stpcpy(p, rows[k].name);
+	p = stpcpy(p, ": ");
+	switch (rows[k].kind) {
+	case HEX32:
+		p = put_number(p, v.num, 16, 8);
+		break;
+	case HEX64:
+		p = put_number(p, v.num, 16, 16);
+		break;
+	case DECIMAL:
+		p = put_number(p, v.num, 10, 1);
+		break;
+	case TEXT:
+		p = put_text(p, v.text);
+		break;
+	}
+	*p++ = '\n';
+	return p;
+}
+
+/* The most that the text can take: every byte as four. */
+static size_t
+bound(const struct message *m)
+{
+	size_t		 n = K_MAX * LINE_MAX_FIXED +
+	    4 * (m->sender.n + m->helo.n + m->src.n);
+	uint32_t	 i;
+
+	for (i = 0; i < m->n; i++)
+		n += K_MAX * LINE_MAX_FIXED + 4 * (m->env[i]->action.n +
+		    m->env[i]->user->name.n + m->env[i]->rcpt.n +
+		    m->env[i]->dest.n);
+	return n;
+}
+
+/* arrival and ttl are never negative: see clamp(). */
+static uint64_t
+clamp(int64_t v)
+{
+	return v < 0 ? 0 : (uint64_t)v;
 }
 
 char *
 envelope_encode(const struct message *m, size_t *n)
 {
-	char		*text = NULL;
-	FILE		*f = open_memstream(&text, n);
+	const union value	 head[] = {
+		[K_MSGID]	= { .num = m->msgid },
+		[K_SESSION]	= { .num = m->session },
+		[K_ARRIVAL]	= { .num = clamp(m->arrival) },
+		[K_SIZE]	= { .num = m->size },
+		[K_SENDER]	= { .text = m->sender },
+		[K_HELO]	= { .text = m->helo },
+		[K_SRC]		= { .text = m->src },
+	};
+	char		*text = malloc(bound(m)), *p = text;
 	uint32_t	 i;
-	int		 failed;
+	enum key	 k;
 
-	if (f == NULL)
+	if (text == NULL)
 		return NULL;
-	fprintf(f, "msgid: %08x\nsession: %016" PRIx64 "\narrival: %" PRId64 "\n",
-	    m->msgid, m->session, m->arrival);
-	fprintf(f, "size: %" PRIu64 "\nbig: %016" PRIx64 "\n", m->size, m->big);
-	put_value(f, "sender", m->sender);
-	put_value(f, "helo", m->helo);
-	put_value(f, "src", m->src);
+	for (k = 0; k < K_RECIPIENT; k++)
+		p = put_line(p, k, head[k]);
 	for (i = 0; i < m->n; i++) {
 		const struct envelope	*e = m->env[i];
+		const union value	 v[] = {
+			[K_EVPID]	= { .num = e->evpid },
+			[K_TTL]		= { .num = clamp(e->ttl) },
+			[K_ACTION]	= { .text = e->action },
+			[K_USER]	= { .text = e->user->name },
+			[K_RCPT]	= { .text = e->rcpt },
+			[K_DEST]	= { .text = e->dest },
+		};
 
-		fprintf(f, "evpid: %016" PRIx64 "\nttl: %" PRId64 "\n", e->evpid,
-		    e->ttl);
-		put_value(f, "action", e->action);
-		put_value(f, "user", e->user->name);
-		put_value(f, "rcpt", e->rcpt);
-		put_value(f, "dest", e->dest);
+		for (; k < K_MAX; k++)
+			p = put_line(p, k, v[k]);
+		k = K_RECIPIENT;
 	}
-	failed = ferror(f);
-	if (fclose(f) == EOF || failed) {
-		free(text);
-		return NULL;
-	}
+	*n = p - text;
 	return text;
 }
 
 /* -- reading -- */
 
-/* The three digits after a backslash. */
-static bool
-get_octal(struct slice s, char *out)
+static int
+digit(char c)
 {
-	unsigned	 v = 0;
+	return c >= '0' && c <= '9' ? c - '0' :
+	    c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
+
+static bool
+get_number(struct slice s, unsigned base, uint64_t max, uint64_t *v)
+{
+	unsigned	 d;
 	size_t		 i;
 
-	if (s.n < 3)
-		return false;
-	for (i = 0; i < 3; i++) {
-		if (s.p[i] < '0' || s.p[i] > '7')
+	*v = 0;
+	for (i = 0; i < s.n; i++) {
+		if ((d = digit(s.p[i])) >= base || *v > (max - d) / base)
 			return false;
-		v = v << 3 | (unsigned)(s.p[i] - '0');
+		*v = *v * base + d;
 	}
-	*out = (char)v;
-	return v > 0 && v <= UCHAR_MAX;
+	return s.n > 0;
 }
 
-/* The value of a line, unescaped, malloc'd; NULL: malformed, or ENOMEM. */
-static char *
-get_value(struct slice s)
+/* Unescapes s to *to, which is moved on. */
+static bool
+get_text(struct slice s, char **to, struct slice *out)
 {
-	char	*out = malloc(s.n + 1), *o = out;
+	char	*p = *to;
 	size_t	 i;
 
-	if (out == NULL)
-		return NULL;
 	for (i = 0; i < s.n; i++)
 		if (s.p[i] != '\\')
-			*o++ = s.p[i];
-		else if (get_octal(slice_make(s.p + i + 1, s.n - i - 1), o++))
-			i += 3;
+			*p++ = s.p[i];
+		else if (s.n - i < 4 || digit(s.p[i + 1]) > 3 ||
+		    digit(s.p[i + 2]) > 7 || digit(s.p[i + 3]) > 7)
+			return false;
 		else {
-			free(out);
-			return NULL;
+			*p++ = (char)(digit(s.p[i + 1]) << 6 |
+			    digit(s.p[i + 2]) << 3 | digit(s.p[i + 3]));
+			i += 3;
 		}
-	*o = '\0';
-	return out;
-}
-
-static bool
-get_number(struct slice s, int base, uint64_t *v)
-{
-	char	 buf[32], *end;
-
-	if (s.n == 0 || s.n >= sizeof(buf))
-		return false;
-	memcpy(buf, s.p, s.n);
-	buf[s.n] = '\0';
-	errno = 0;
-	*v = strtoull(buf, &end, base);
-	return *end == '\0' && errno == 0;
-}
-
-static bool
-set_number(struct message *m, struct slice key, struct slice value)
-{
-	struct envelope	*e = m->n > 0 ? m->env[m->n - 1] : NULL;
-	uint64_t	 v;
-
-	if (slice_eq(key, SLICE("evpid")))
-		return get_number(value, 16, &v) && message_add(m, v) != NULL;
-	if (!get_number(value, slice_eq(key, SLICE("arrival")) ||
-	    slice_eq(key, SLICE("size")) || slice_eq(key, SLICE("ttl")) ?
-	    10 : 16, &v))
-		return false;
-	if (slice_eq(key, SLICE("msgid")))
-		m->msgid = (uint32_t)v;
-	else if (slice_eq(key, SLICE("session")))
-		m->session = v;
-	else if (slice_eq(key, SLICE("arrival")))
-		m->arrival = (int64_t)v;
-	else if (slice_eq(key, SLICE("size")))
-		m->size = v;
-	else if (slice_eq(key, SLICE("big")))
-		m->big = v;
-	else if (e != NULL)
-		e->ttl = (int64_t)v;
-	else
-		return false;
+	*out = slice_make(*to, p - *to);
+	*to = p;
 	return true;
 }
 
 static bool
-set_text(struct message *m, struct slice key, struct slice value)
+get_value(enum key k, struct slice s, char **scratch, union value *v)
 {
-	struct envelope	*e = m->n > 0 ? m->env[m->n - 1] : NULL;
-	char		**to = NULL, *text;
-
-	if (slice_eq(key, SLICE("sender")))
-		to = &m->sender;
-	else if (slice_eq(key, SLICE("helo")))
-		to = &m->helo;
-	else if (slice_eq(key, SLICE("src")))
-		to = &m->src;
-	else if (e != NULL && slice_eq(key, SLICE("action")))
-		to = &e->action;
-	else if (e != NULL && slice_eq(key, SLICE("rcpt")))
-		to = &e->rcpt;
-	else if (e != NULL && slice_eq(key, SLICE("dest")))
-		to = &e->dest;
-	if ((text = get_value(value)) == NULL)
-		return false;
-	if (to != NULL && *to == NULL) {
-		*to = text;
-		return true;
+	switch (rows[k].kind) {
+	case HEX32:
+		return get_number(s, 16, UINT32_MAX, &v->num);
+	case HEX64:
+		return get_number(s, 16, UINT64_MAX, &v->num);
+	case DECIMAL:
+		return get_number(s, 10, INT64_MAX, &v->num);
+	case TEXT:
+		return get_text(s, scratch, &v->text);
 	}
-	if (e != NULL && to == NULL && slice_eq(key, SLICE("user")))
-		e->user = user_get(text);
-	free(text);
-	return to == NULL && (e == NULL || e->user != NULL);
-}
-
-static bool
-is_number(struct slice key)
-{
-	static const char *const	 keys[] = { "msgid", "session",
-	    "arrival", "size", "big", "evpid", "ttl" };
-	size_t				 i;
-
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (slice_eq(key, slice_str(keys[i])))
-			return true;
 	return false;
 }
 
-static bool
-whole(const struct message *m)
+/* The row of the next line, and its value; K_MAX: not in the table; -1: no line. */
+static int
+next_line(struct slice *text, struct slice *value)
 {
-	uint32_t	 i;
+	const char	*lf = memchr(text->p, '\n', text->n);
+	const char	*colon;
+	struct slice	 key;
+	enum key	 k;
 
-	if (m->msgid == 0 || m->n == 0 || m->sender == NULL ||
-	    m->helo == NULL || m->src == NULL)
-		return false;
-	for (i = 0; i < m->n; i++)
-		if (m->env[i]->action == NULL || m->env[i]->user == NULL ||
-		    m->env[i]->rcpt == NULL || m->env[i]->dest == NULL)
+	if (lf == NULL || (colon = memchr(text->p, ':', lf - text->p)) == NULL ||
+	    colon[1] != ' ')
+		return -1;
+	key = slice_make(text->p, colon - text->p);
+	*value = slice_make(colon + 2, lf - colon - 2);
+	*text = slice_make(lf + 1, text->p + text->n - lf - 1);
+	for (k = 0; k < K_MAX; k++)
+		if (slice_eq(key, slice_str(rows[k].name)))
+			break;
+	return k;
+}
+
+static bool
+take_head(struct message *m, const union value *v)
+{
+	const struct ipc_commit	 c = {
+		.session = v[K_SESSION].num, .size = v[K_SIZE].num,
+		.sender = v[K_SENDER].text, .helo = v[K_HELO].text,
+		.src = v[K_SRC].text,
+	};
+
+	m->msgid = (uint32_t)v[K_MSGID].num;
+	return message_fill(m, &c, (int64_t)v[K_ARRIVAL].num) == 0;
+}
+
+static bool
+take_recipient(struct message *m, const union value *v)
+{
+	const struct ipc_envelope	 e = {
+		.msgid = m->msgid, .evpid = v[K_EVPID].num,
+		.ttl = (int64_t)v[K_TTL].num, .action = v[K_ACTION].text,
+		.user = v[K_USER].text, .rcpt = v[K_RCPT].text,
+		.dest = v[K_DEST].text,
+	};
+
+	return message_add(m, &e) != NULL;
+}
+
+/* Rows in their order; false with errno where they are not. */
+static bool
+decode(struct message *m, struct slice text, char *scratch)
+{
+	union value	 v[K_MAX];
+	struct slice	 value;
+	enum key	 want = 0;
+	int		 k;
+
+	while (text.n > 0) {
+		errno = EINVAL;
+		if ((k = next_line(&text, &value)) == -1)
 			return false;
-	return true;
+		if (k == K_MAX)
+			continue;
+		if ((enum key)k != want || !get_value(want, value, &scratch, &v[want]))
+			return false;
+		want++;
+		if (want == K_RECIPIENT && !take_head(m, v))
+			return false;
+		if (want == K_MAX) {
+			if (!take_recipient(m, v))
+				return false;
+			want = K_RECIPIENT;
+		}
+	}
+	errno = EINVAL;
+	return want == K_RECIPIENT && m->n > 0;
 }
 
 struct message *
 envelope_decode(struct slice text)
 {
 	struct message	*m = message_new(0);
-	struct slice	 key, value;
-	const char	*lf, *colon;
+	char		*scratch = malloc(text.n + 1);
+	int		 saved;
 
-	if (m == NULL)
-		return NULL;
-	while (text.n > 0) {
-		lf = memchr(text.p, '\n', text.n);
-		if (lf == NULL)
-			break;
-		colon = memchr(text.p, ':', lf - text.p);
-		if (colon == NULL || colon + 1 == lf || colon[1] != ' ')
-			break;
-		key = slice_make(text.p, colon - text.p);
-		value = slice_make(colon + 2, lf - colon - 2);
-		if (is_number(key) ? !set_number(m, key, value) :
-		    !set_text(m, key, value))
-			break;
-		text = slice_make(lf + 1, text.p + text.n - lf - 1);
+	if (m != NULL && scratch != NULL && decode(m, text, scratch)) {
+		free(scratch);
+		return m;
 	}
-	if (text.n > 0 || !whole(m)) {
+	saved = errno;
+	if (m != NULL)
 		message_free(m);
-		return NULL;
-	}
-	return m;
+	free(scratch);
+	errno = saved;
+	return NULL;
 }

@@ -2,6 +2,7 @@
 /*
  * Messages and envelopes in memory, known by msgid.  Queue process.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,27 +23,90 @@ message_new(uint32_t msgid)
 	return m;
 }
 
-struct envelope *
-message_add(struct message *m, uint64_t evpid)
+/* Copies s to *to and moves that on. */
+static struct slice
+copy(char **to, struct slice s)
 {
-	struct envelope	*e, **env;
+	struct slice	 out = { *to, s.n };
 
-	env = reallocarray(m->env, m->n + 1, sizeof(*env));
-	if (env == NULL)
-		return NULL;
+	if (s.n > 0)
+		memcpy(*to, s.p, s.n);
+	*to += s.n;
+	return out;
+}
+
+int
+message_fill(struct message *m, const struct ipc_commit *c, int64_t arrival)
+{
+	char	*p = malloc(c->sender.n + c->helo.n + c->src.n + 1);
+
+	if (p == NULL)
+		return -1;
+	m->session = c->session;
+	m->size = c->size;
+	m->arrival = arrival;
+	free(m->text);
+	m->text = p;
+	m->sender = copy(&p, c->sender);
+	m->helo = copy(&p, c->helo);
+	m->src = copy(&p, c->src);
+	return 0;
+}
+
+static int
+room_for_one(struct message *m)
+{
+	uint32_t	 n = m->nalloc == 0 ? 1 : 2 * m->nalloc;
+	struct envelope	**env;
+
+	if (m->n < m->nalloc)
+		return 0;
+	if ((env = reallocarray(m->env, n, sizeof(*env))) == NULL)
+		return -1;
 	m->env = env;
-	if ((e = calloc(1, sizeof(*e))) == NULL)
+	m->nalloc = n;
+	return 0;
+}
+
+struct envelope *
+message_add(struct message *m, const struct ipc_envelope *from)
+{
+	size_t		 n = from->action.n + from->rcpt.n + from->dest.n;
+	struct envelope	*e;
+	char		*p;
+
+	if (m->n == SPOOL_NRCPT || n > ENVELOPE_MAX) {
+		errno = E2BIG;
 		return NULL;
+	}
+	if (from->evpid >> 32 != m->msgid || from->user.n == 0 ||
+	    from->user.n > ENVELOPE_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (room_for_one(m) == -1 || (e = calloc(1, sizeof(*e) + n)) == NULL)
+		return NULL;
+	if ((e->user = user_get(from->user)) == NULL) {
+		free(e);
+		return NULL;
+	}
+	e->user->envelopes++;
 	e->msg = m;
-	e->evpid = evpid;
+	e->evpid = from->evpid;
+	e->ttl = from->ttl;
 	e->index = m->n;
+	p = e->text;
+	e->action = copy(&p, from->action);
+	e->rcpt = copy(&p, from->rcpt);
+	e->dest = copy(&p, from->dest);
 	m->env[m->n++] = e;
 	m->left++;
+	m->untouched++;
 	return e;
 }
 
-void
-message_drop_content(struct message *m)
+static void
+drop_content(struct message *m)
 {
 	if (m->content == NULL)
 		return;
@@ -52,9 +116,10 @@ message_drop_content(struct message *m)
 }
 
 bool
-message_keep_content(struct message *m, struct slice content)
+message_keep(struct message *m, struct slice content, bool force)
 {
-	if (content.n == 0 || content_bytes + content.n > CONTENT_BOUND ||
+	if (content.n == 0 || m->size != content.n ||
+	    (content_bytes + content.n > CONTENT_BOUND && !force) ||
 	    (m->content = malloc(content.n)) == NULL)
 		return false;
 	memcpy(m->content, content.p, content.n);
@@ -63,12 +128,33 @@ message_keep_content(struct message *m, struct slice content)
 }
 
 void
+message_touched(struct envelope *e)
+{
+	if (e->touched)
+		return;
+	e->touched = true;
+	if (--e->msg->untouched == 0)
+		drop_content(e->msg);
+}
+
+static void
 envelope_free(struct envelope *e)
 {
-	free(e->action);
-	free(e->rcpt);
-	free(e->dest);
+	e->user->envelopes--;
+	user_place(e->user);
 	free(e);
+}
+
+void
+message_settle(struct envelope *e)
+{
+	struct message	*m = e->msg;
+
+	message_touched(e);
+	m->env[e->index] = NULL;
+	envelope_free(e);
+	if (--m->left == 0)
+		message_free(m);
 }
 
 void
@@ -79,13 +165,11 @@ message_free(struct message *m)
 	for (i = 0; i < m->n; i++)
 		if (m->env[i] != NULL)
 			envelope_free(m->env[i]);
-	message_drop_content(m);
+	drop_content(m);
 	if (message_find(m->msgid) == m)
 		u64map_del(&by_msgid, m->msgid);
 	free(m->env);
-	free(m->sender);
-	free(m->helo);
-	free(m->src);
+	free(m->text);
 	free(m);
 }
 

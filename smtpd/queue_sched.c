@@ -1,30 +1,220 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * When an envelope is tried, and what becomes of a try: a heap of waiting
- * envelopes, backoff, fates.  Queue process.
+ * Which envelope is next: a heap of those that wait for their time, lists of
+ * those that are ready by user, and rings in which users take turns.  It
+ * decides and does nothing else.  Queue process.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/queue.h"
 
-#define BACKOFF_FIRST	10		/* seconds; times attempts squared */
-#define BACKOFF_MAX	(4 * 3600)
-#define DEATH_RETRY	1		/* seconds, times deaths squared: it may not be to blame */
-#define FLUSH_WITHIN	1		/* seconds until a fate is durable */
-#define FLUSH_AGAIN	10		/* seconds until the next try, if it failed */
+#define TURN		(5 * SECOND)	/* a deliver is kept so long while others wait */
+#define DEATHS_ALONE	2		/* an envelope that was in so many runs by itself */
 
-/* heap[1] is tried first. */
-static struct envelope	**heap;
-static size_t		 nheap, heap_size;
-static struct event	 timer, fates;
+static int	user_cmp(const struct user *, const struct user *);
+
+static RB_HEAD(users, user)	users = RB_INITIALIZER(&users);
+RB_PROTOTYPE(users, user, tree, user_cmp)
+static TAILQ_HEAD(ring_head, user) rings[RING_MAX] = {
+	[RING_FEED]	= TAILQ_HEAD_INITIALIZER(rings[RING_FEED]),
+	[RING_WANT_FRESH] = TAILQ_HEAD_INITIALIZER(rings[RING_WANT_FRESH]),
+	[RING_WANT_OLD]	= TAILQ_HEAD_INITIALIZER(rings[RING_WANT_OLD]),
+	[RING_IDLE]	= TAILQ_HEAD_INITIALIZER(rings[RING_IDLE]),
+};
+static struct envelope		**heap;		/* heap[1] is tried first */
+static size_t			 heap_size;
+static struct sched_count	 count;
+static bool			 old_turn;
+
+RB_GENERATE(users, user, tree, user_cmp)
+
+/* -- users -- */
+
+static int
+user_cmp(const struct user *a, const struct user *b)
+{
+	if (a->name.n != b->name.n)
+		return a->name.n < b->name.n ? -1 : 1;
+	return memcmp(a->name.p, b->name.p, a->name.n);
+}
+
+struct user *
+user_find(struct slice name)
+{
+	struct user	 key = { .name = name };
+
+	return RB_FIND(users, &users, &key);
+}
+
+/* They stay: there are no more than the system has. */
+struct user *
+user_get(struct slice name)
+{
+	struct user	*u = user_find(name);
+
+	if (u != NULL)
+		return u;
+	if ((u = calloc(1, sizeof(*u) + name.n)) == NULL)
+		return NULL;
+	memcpy(u->text, name.p, name.n);
+	u->name = slice_make(u->text, name.n);
+	TAILQ_INIT(&u->fresh);
+	TAILQ_INIT(&u->old);
+	TAILQ_INIT(&u->lone);
+	TAILQ_INIT(&u->running);
+	RB_INSERT(users, &users, u);
+	count.users++;
+	return u;
+}
+
+struct user *
+user_next(struct user *u)
+{
+	return u == NULL ? RB_MIN(users, &users) : RB_NEXT(users, &users, u);
+}
+
+/* -- rings -- */
+
+static bool
+has_ready(const struct user *u)
+{
+	return !TAILQ_EMPTY(&u->fresh) || !TAILQ_EMPTY(&u->old) ||
+	    !TAILQ_EMPTY(&u->lone);
+}
+
+static enum ring
+ring_of(const struct user *u)
+{
+	bool	 ready = has_ready(u);
+
+	if (u->deliver == NULL) {
+		if (!ready || u->asked)
+			return RING_NONE;
+		return TAILQ_EMPTY(&u->fresh) ? RING_WANT_OLD : RING_WANT_FRESH;
+	}
+	if (u->nrunning == 0 && (!ready || u->leaving))
+		return RING_IDLE;
+	if (!ready || u->leaving || u->choked || u->stream != NULL || u->alone ||
+	    u->nrunning >= SLOTS)
+		return RING_NONE;
+	/* Who runs alone waits until the others are done, and they for it. */
+	if (!TAILQ_EMPTY(&u->lone) && u->nrunning > 0)
+		return RING_NONE;
+	return RING_FEED;
+}
+
+void
+user_place(struct user *u)
+{
+	enum ring	 ring = ring_of(u);
+	bool		 counted = u->deliver != NULL || u->asked;
+
+	count.delivers += counted - u->counted;
+	u->counted = counted;
+	if (ring == u->ring)
+		return;
+	if (u->ring != RING_NONE)
+		TAILQ_REMOVE(&rings[u->ring], u, entry);
+	u->ring = ring;
+	if (ring != RING_NONE)
+		TAILQ_INSERT_TAIL(&rings[ring], u, entry);
+}
+
+struct user *
+sched_feed_next(void)
+{
+	struct user	*u = TAILQ_FIRST(&rings[RING_FEED]);
+
+	if (u != NULL) {
+		TAILQ_REMOVE(&rings[RING_FEED], u, entry);
+		TAILQ_INSERT_TAIL(&rings[RING_FEED], u, entry);
+	}
+	return u;
+}
+
+static struct user *
+first_due(enum ring ring)
+{
+	struct user	*u;
+
+	TAILQ_FOREACH(u, &rings[ring], entry)
+		if (u->not_before <= loop_mono())
+			break;
+	return u;
+}
+
+/* Users with new mail and those with old mail only take turns. */
+struct user *
+sched_want_next(void)
+{
+	struct user	*fresh = first_due(RING_WANT_FRESH);
+	struct user	*old = first_due(RING_WANT_OLD);
+
+	if ((fresh == NULL && old == NULL) || count.delivers >= DELIVERS)
+		return NULL;
+	old_turn = !old_turn;
+	return fresh == NULL || (old != NULL && old_turn) ? old : fresh;
+}
+
+static bool
+crowded(void)
+{
+	return count.delivers >= DELIVERS &&
+	    (first_due(RING_WANT_FRESH) != NULL || first_due(RING_WANT_OLD) != NULL);
+}
+
+/*
+ * When all places are taken: an idle deliver goes at once, else one that had
+ * its turn gets no more, and goes when it is done.
+ */
+struct user *
+sched_leave_next(void)
+{
+	static struct user	*leaver;	/* who was told */
+	struct user		*u;
+
+	if (!crowded()) {
+		if (leaver != NULL && leaver->leaving) {
+			leaver->leaving = false;
+			user_place(leaver);
+		}
+		return NULL;
+	}
+	if ((u = TAILQ_FIRST(&rings[RING_IDLE])) != NULL)
+		return u;
+	if (leaver != NULL && leaver->leaving)
+		return NULL;
+	TAILQ_FOREACH(u, &rings[RING_FEED], entry)
+		if (loop_mono() - u->met >= TURN)
+			break;
+	if ((leaver = u) != NULL) {
+		u->leaving = true;
+		user_place(u);
+	}
+	return NULL;
+}
+
+uint64_t
+sched_want_due(void)
+{
+	static const enum ring	 want[] = { RING_WANT_FRESH, RING_WANT_OLD };
+	struct user		*u;
+	uint64_t		 due = 0;
+	size_t			 i;
+
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		TAILQ_FOREACH(u, &rings[want[i]], entry)
+			if (u->not_before > loop_mono() &&
+			    (due == 0 || u->not_before < due))
+				due = u->not_before;
+	return due;
+}
+
+/* -- the heap -- */
 
 static void
 heap_set(size_t i, struct envelope *e)
@@ -36,7 +226,7 @@ heap_set(size_t i, struct envelope *e)
 static void
 heap_up(size_t i, struct envelope *e)
 {
-	for (; i > 1 && heap[i / 2]->next > e->next; i /= 2)
+	for (; i > 1 && heap[i / 2]->due > e->due; i /= 2)
 		heap_set(i, heap[i / 2]);
 	heap_set(i, e);
 }
@@ -46,231 +236,152 @@ heap_down(size_t i, struct envelope *e)
 {
 	size_t	 child;
 
-	for (; (child = 2 * i) <= nheap; i = child) {
-		if (child < nheap && heap[child + 1]->next < heap[child]->next)
+	for (; (child = 2 * i) <= count.waiting; i = child) {
+		if (child < count.waiting &&
+		    heap[child + 1]->due < heap[child]->due)
 			child++;
-		if (heap[child]->next >= e->next)
+		if (heap[child]->due >= e->due)
 			break;
 		heap_set(i, heap[child]);
 	}
 	heap_set(i, e);
 }
 
-static struct envelope *
-heap_pop(void)
-{
-	struct envelope	*first = heap[1], *last = heap[nheap--];
-
-	if (nheap > 0)
-		heap_down(1, last);
-	first->heap = 0;
-	return first;
-}
-
 static void
-set_timer(void)
-{
-	struct timeval	 tv = { 0, 0 };
-	int64_t		 now = queue_now();
-
-	if (nheap == 0)
-		return;
-	if (heap[1]->next > now)
-		tv.tv_sec = heap[1]->next - now;
-	event_add(&timer, &tv);
-}
-
-size_t
-sched_waiting(void)
-{
-	return nheap;
-}
-
-void
-sched_envelope(struct envelope *e)
+heap_put(struct envelope *e)
 {
 	struct envelope	**p;
 
-	if (e->next <= queue_now()) {
-		e->state = ENV_READY;
-		deliver_ready(e);
-		return;
-	}
-	if (nheap + 2 > heap_size) {
+	if (count.waiting + 2 > heap_size) {
 		heap_size = heap_size == 0 ? 1024 : 2 * heap_size;
 		if ((p = reallocarray(heap, heap_size, sizeof(*p))) == NULL)
 			fatal("schedule of %zu envelopes", heap_size);
 		heap = p;
 	}
+	heap_up(++count.waiting, e);
+}
+
+static struct envelope *
+heap_take(void)
+{
+	struct envelope	*first = heap[1], *last = heap[count.waiting--];
+
+	if (count.waiting > 0)
+		heap_down(1, last);
+	first->heap = 0;
+	return first;
+}
+
+/* -- envelopes -- */
+
+static void
+ready(struct envelope *e)
+{
+	struct user	*u = e->user;
+
+	e->state = ENV_READY;
+	e->old = e->attempts > 0;
+	count.ready++;
+	TAILQ_INSERT_TAIL(e->deaths >= DEATHS_ALONE ? &u->lone :
+	    e->old ? &u->old : &u->fresh, e, entry);
+	user_place(u);
+}
+
+void
+sched_add(struct envelope *e)
+{
+	if (e->due <= loop_mono()) {
+		ready(e);
+		return;
+	}
 	e->state = ENV_WAITING;
-	heap_up(++nheap, e);
-	if (e->heap == 1)
-		set_timer();
+	heap_put(e);
 }
 
-static void
-timer_cb(evutil_socket_t fd, short what, void *arg)
+void
+sched_wake(void)
 {
-	struct envelope	*e;
-	int64_t		 now = queue_now();
+	while (count.waiting > 0 && heap[1]->due <= loop_mono())
+		ready(heap_take());
+}
 
-	(void)fd;
-	(void)what;
-	(void)arg;
-	while (nheap > 0 && heap[1]->next <= now) {
-		e = heap_pop();
-		e->state = ENV_READY;
-		deliver_ready(e);
+uint64_t
+sched_due(void)
+{
+	return count.waiting == 0 ? 0 : heap[1]->due;
+}
+
+/* While new mail waits, old mail takes at most every other slot. */
+static struct envelopes *
+list_of_next(struct user *u)
+{
+	if (!TAILQ_EMPTY(&u->lone))
+		return &u->lone;
+	if (!TAILQ_EMPTY(&u->old) && (TAILQ_EMPTY(&u->fresh) ||
+	    2 * (u->nold + 1) <= u->nrunning + 1))
+		return &u->old;
+	return &u->fresh;
+}
+
+struct envelope *
+sched_take(struct user *u)
+{
+	struct envelopes	*list = list_of_next(u);
+	struct envelope		*e = TAILQ_FIRST(list);
+
+	TAILQ_REMOVE(list, e, entry);
+	u->alone = list == &u->lone;
+	e->state = ENV_RUNNING;
+	e->started = loop_mono();
+	e->tried = queue_now();
+	TAILQ_INSERT_TAIL(&u->running, e, entry);
+	u->nrunning++;
+	u->nold += e->old;
+	count.ready--;
+	count.running++;
+	user_place(u);
+	return e;
+}
+
+void
+sched_stopped(struct envelope *e)
+{
+	struct user	*u = e->user;
+
+	TAILQ_REMOVE(&u->running, e, entry);
+	e->state = ENV_HELD;
+	u->nrunning--;
+	u->nold -= e->old;
+	count.running--;
+	if (u->stream == e)
+		u->stream = NULL;
+	if (u->nrunning == 0)
+		u->alone = false;
+	user_place(u);
+}
+
+struct envelope *
+sched_unready(struct user *u)
+{
+	struct envelopes	*lists[] = { &u->fresh, &u->old, &u->lone };
+	struct envelope		*e;
+	size_t			 i;
+
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if ((e = TAILQ_FIRST(lists[i])) == NULL)
+			continue;
+		TAILQ_REMOVE(lists[i], e, entry);
+		e->state = ENV_HELD;
+		e->tried = queue_now();
+		count.ready--;
+		user_place(u);
+		return e;
 	}
-	set_timer();
+	return NULL;
 }
 
-static void
-fates_cb(evutil_socket_t fd, short what, void *arg)
+struct sched_count
+sched_count(void)
 {
-	struct timeval	 tv = { FLUSH_AGAIN, 0 };
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	if (queue_spool == NULL || spool_dirty(queue_spool) == 0)
-		return;
-	/* With a message in the batch it is commit_flush() that flushes, and answers. */
-	if (spool_dirty(queue_spool) == 1)
-		tv.tv_sec = FLUSH_WITHIN;
-	else if (spool_flush(queue_spool) == 0)
-		return;
-	else
-		log_warn("flush of the spool; fates are written again");
-	event_add(&fates, &tv);
-}
-
-void
-sched_init(void)
-{
-	evtimer_assign(&timer, loop_base, timer_cb, NULL);
-	evtimer_assign(&fates, loop_base, fates_cb, NULL);
-}
-
-/* Of two that failed together one comes first: up to a tenth is random. */
-int64_t
-sched_backoff(uint32_t attempts)
-{
-	int64_t	 s = attempts > 100 ? BACKOFF_MAX :
-	    (int64_t)BACKOFF_FIRST * attempts * attempts;
-
-	if (s > BACKOFF_MAX)
-		s = BACKOFF_MAX;
-	return s + arc4random_uniform((uint32_t)(s / 10 + 1));
-}
-
-static void
-mark(const struct envelope *e, enum spool_state state)
-{
-	struct spool_rcpt	 r = { state, e->attempts, e->next };
-	struct timeval		 tv = { FLUSH_WITHIN, 0 };
-
-	if (spool_mark(queue_spool, e->msg->recno, e->index, &r) == -1)
-		log_warn("envelope %016" PRIx64 ": mark in the spool", e->evpid);
-	if (!event_pending(&fates, EV_TIMEOUT, NULL))
-		event_add(&fates, &tv);
-}
-
-static void
-finish(struct envelope *e, enum spool_state state)
-{
-	struct message	*m = e->msg;
-
-	mark(e, state);
-	m->env[e->index] = NULL;
-	envelope_free(e);
-	if (--m->left == 0)
-		message_free(m);
-}
-
-static void
-defer(struct envelope *e, int64_t delay, struct slice why)
-{
-	struct message	*m = e->msg;
-	uint32_t	 i;
-
-	e->next = queue_now() + delay;
-	log_info("envelope %016" PRIx64 " for %s is deferred for %" PRId64
-	    " s: %.*s", e->evpid, e->dest, delay, (int)why.n, why.p);
-	mark(e, SPOOL_WAITING);
-	sched_envelope(e);
-	if (m->content == NULL)
-		return;
-	/* A message all of whose envelopes wait is read again when needed. */
-	for (i = 0; i < m->n; i++)
-		if (m->env[i] != NULL && m->env[i]->state != ENV_WAITING)
-			return;
-	message_drop_content(m);
-}
-
-static void
-failed(struct envelope *e, int64_t delay, struct slice why)
-{
-	int64_t	 began = queue_now();
-
-	/* Only a try that began after its ttl ends an envelope. */
-	if (e->state == ENV_RUNNING)
-		began -= (int64_t)((loop_mono() - e->started) / 1000000000);
-	if (began < e->msg->arrival + e->ttl) {
-		defer(e, delay, why);
-		return;
-	}
-	log_warnx("envelope %016" PRIx64 " for %s has expired after %u attempts: %.*s",
-	    e->evpid, e->dest, e->attempts, (int)why.n, why.p);
-	finish(e, SPOOL_EXPIRED);
-}
-
-void
-sched_done(struct envelope *e, enum job_result result, struct slice why)
-{
-	e->attempts++;
-	switch (result) {
-	case JOB_DONE:
-		log_info("envelope %016" PRIx64 " is delivered: from <%s> for %s, user %s, %" PRIu64
-		    " bytes, attempt %u, after %" PRId64 " s%s%.*s", e->evpid,
-		    e->msg->sender, e->dest, e->user->name, e->msg->size,
-		    e->attempts, queue_now() - e->msg->arrival,
-		    why.n > 0 ? ": " : "", (int)why.n, why.p);
-		finish(e, SPOOL_DONE);
-		break;
-	case JOB_TEMPFAIL:
-		failed(e, sched_backoff(e->attempts), why);
-		break;
-	case JOB_PERMFAIL:
-		log_warnx("envelope %016" PRIx64 " for %s has failed: %.*s",
-		    e->evpid, e->dest, (int)why.n, why.p);
-		finish(e, SPOOL_FAILED);
-		break;
-	}
-}
-
-/* A damaged record does not heal, but nothing is thrown away in a hurry. */
-void
-sched_unreadable(struct envelope *e, int error)
-{
-	bool	 damaged = error == EBADMSG || error == ENOENT;
-
-	e->attempts++;
-	log_warnx("envelope %016" PRIx64 ": read its content: %s", e->evpid,
-	    damaged ? "the record is damaged" : strerror(error));
-	failed(e, damaged ? BACKOFF_MAX : sched_backoff(e->attempts),
-	    SLICE("its content cannot be read"));
-}
-
-void
-sched_died(struct envelope *e)
-{
-	int64_t	 delay;
-
-	e->attempts++;
-	if (e->deaths < UINT8_MAX)
-		e->deaths++;
-	delay = (int64_t)DEATH_RETRY * e->deaths * e->deaths;
-	failed(e, delay < BACKOFF_MAX ? delay : BACKOFF_MAX,
-	    SLICE("its deliver process died"));
+	return count;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -86,14 +87,107 @@ control_connect(const char *path)
 	return fd;
 }
 
+/* Who is not allowed is hung up on before the request is read. */
+static noreturn void
+not_answered(const char *path)
+{
+	errx(2, "%s: the daemon does not answer this user", path);
+}
+
+static noreturn void
+cut_short(const char *path)
+{
+	errx(2, "%s: the answer was cut short", path);
+}
+
+static void
+ask(int fd, const char *path, const struct control_request *r)
+{
+	ssize_t	 n = send(fd, r, sizeof(*r), MSG_NOSIGNAL);
+
+	if (n == -1 && (errno == EPIPE || errno == ECONNRESET))
+		not_answered(path);
+	if (n == -1)
+		err(2, "%s: write", path);
+}
+
+/* Bytes read: fewer than n only at the end. */
+static size_t
+get(int fd, const char *path, void *buf, size_t n)
+{
+	size_t	 got = 0;
+	ssize_t	 r;
+
+	while (got < n) {
+		r = read(fd, (char *)buf + got, n - got);
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1 && errno == ECONNRESET)
+			not_answered(path);
+		if (r == -1)
+			err(2, "%s: read", path);
+		if (r == 0)
+			break;
+		got += r;
+	}
+	return got;
+}
+
+static noreturn void
+fail(int fd, const char *path)
+{
+	char	 text[1024];
+	size_t	 n = get(fd, path, text, sizeof(text));
+
+	if (n > 0 && text[n - 1] == '\n')
+		n--;
+	/* The rest of CONTROL_ERROR stands in front. */
+	if (n < sizeof(CONTROL_ERROR) - 1 - 4)
+		cut_short(path);
+	errx(2, "%.*s", (int)(n - (sizeof(CONTROL_ERROR) - 1 - 4)),
+	    text + sizeof(CONTROL_ERROR) - 1 - 4);
+}
+
+/* n bytes, or the end of us. */
+static void
+get_all(int fd, const char *path, void *buf, size_t n)
+{
+	if (get(fd, path, buf, n) < n)
+		cut_short(path);
+}
+
+/* One piece after the other to standard output. */
+static void
+print_answer(int fd, const char *path)
+{
+	static char	 buf[65536];
+	uint32_t	 left;
+	size_t		 n = get(fd, path, &left, sizeof(left));
+
+	if (n == 0)
+		not_answered(path);
+	if (n < sizeof(left))
+		cut_short(path);
+	for (;; get_all(fd, path, &left, sizeof(left))) {
+		if (memcmp(&left, CONTROL_ERROR, sizeof(left)) == 0)
+			fail(fd, path);
+		if (left == 0)
+			return;
+		for (; left > 0; left -= n) {
+			n = left < sizeof(buf) ? left : sizeof(buf);
+			get_all(fd, path, buf, n);
+			if (fwrite(buf, 1, n, stdout) != n)
+				err(2, "stdout");
+		}
+	}
+}
+
 int
 main(int argc, char *argv[])
 {
 	const char		*path = getenv("SMTPD_CONTROL");
 	struct control_request	 r;
-	static char		 buf[65536];
-	ssize_t			 n;
-	int			 fd, ch, first = 1, status = 0;
+	int			 fd, ch;
 
 	if (path == NULL)
 		path = CONTROLSOCK;
@@ -111,25 +205,9 @@ main(int argc, char *argv[])
 		usage();
 	r = parse(argc, argv);
 	fd = control_connect(path);
-	/* Who is not allowed is hung up on before the request is read. */
-	n = send(fd, &r, sizeof(r), MSG_NOSIGNAL);
-	if (n == -1 && errno != EPIPE && errno != ECONNRESET)
-		err(2, "%s: write", path);
-	if (n == -1)
-		errx(2, "%s: the daemon does not answer this user", path);
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		if (first && n > 7 && memcmp(buf, "error: ", 7) == 0) {
-			fprintf(stderr, "smtpctl: %.*s", (int)n - 7, buf + 7);
-			status = 2;
-		} else if (fwrite(buf, 1, n, stdout) != (size_t)n)
-			err(2, "stdout");
-		first = 0;
-	}
-	if (n == -1 && errno == ECONNRESET)
-		errx(2, "%s: the daemon does not answer this user", path);
-	if (n == -1)
-		err(2, "%s: read", path);
+	ask(fd, path, &r);
+	print_answer(fd, path);
 	if (fflush(stdout) == EOF)
 		err(2, "stdout");
-	return status;
+	return 0;
 }

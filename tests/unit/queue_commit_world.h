@@ -28,7 +28,6 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
-#define SECOND	1000000000ULL
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* -- the loop, the log, the other files of the queue -- */
@@ -117,49 +116,68 @@ const struct proc_row		 proc_rows[PROC_MAX] = {
 	[PROC_DELIVER] = { .name = "deliver" }, [PROC_OFFLINE] = { .name = "offline" },
 };
 
-static struct user	 alice = { .name = (char[]){ "alice" } };
+static struct user	 alice = { .name = { "alice", 5 } };
 static struct envelope	*scheduled[64];
 static size_t		 nscheduled, jobs;
 
 struct user *
-user_get(const char *name)
+user_get(struct slice name)
 {
-	return strcmp(name, "alice") == 0 ? &alice : NULL;
+	return slice_eq(name, SLICE("alice")) ? &alice : NULL;
 }
 
 void
-sched_envelope(struct envelope *e)
+user_place(struct user *u)
+{
+	assert_ptr_equal(u, &alice);
+}
+
+void
+sched_add(struct envelope *e)
 {
 	assert_true(nscheduled < nitems(scheduled));
 	scheduled[nscheduled++] = e;
 }
 
-size_t
-deliver_running(void)
+struct sched_count
+sched_count(void)
 {
-	return jobs;
+	return (struct sched_count){ .running = jobs };
 }
 
-#define NOTHING(name, ...)			\
-void						\
-name(__VA_ARGS__)				\
-{						\
+uint64_t
+sched_due(void)
+{
+	return 0;
 }
-NOTHING(sched_init, void)
-NOTHING(deliver_feed_all, void)
-NOTHING(deliver_check_time, void)
+
+uint64_t
+sched_want_due(void)
+{
+	return 0;
+}
 
 void
-deliver_met(struct slice user, int fd)
+deliver_turn(void)
 {
-	(void)user;
+}
+
+void
+deliver_check_time(void)
+{
+}
+
+void
+deliver_met(struct slice name, int fd)
+{
+	(void)name;
 	(void)fd;
 }
 
 void
-deliver_none(struct slice user, bool permanent, struct slice why)
+deliver_none(struct slice name, bool permanent, struct slice why)
 {
-	(void)user;
+	(void)name;
 	(void)permanent;
 	(void)why;
 }

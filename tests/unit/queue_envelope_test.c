@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Envelopes as text: there and back with any bytes, and texts that are none. */
 /* objects: smtpd/queue_envelope.o smtpd/queue_message.o */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,60 +14,69 @@
 
 #include "smtpd/queue.h"
 
-/* Users as queue_deliver.c has them, without their delivers. */
-static struct user	 users[8];
+/* Users as queue_sched.c has them, without their delivers. */
+static struct user	*users[8];
 static size_t		 nusers;
 
 struct user *
-user_get(const char *name)
+user_get(struct slice name)
 {
-	size_t	 i;
+	struct user	*u;
+	size_t		 i;
 
 	for (i = 0; i < nusers; i++)
-		if (strcmp(users[i].name, name) == 0)
-			return &users[i];
+		if (slice_eq(users[i]->name, name))
+			return users[i];
 	assert_true(nusers < sizeof(users) / sizeof(users[0]));
-	users[nusers].name = strdup(name);
-	assert_non_null(users[nusers].name);
-	return &users[nusers++];
+	assert_non_null(u = calloc(1, sizeof(*u) + name.n));
+	memcpy(u->text, name.p, name.n);
+	u->name = slice_make(u->text, name.n);
+	return users[nusers++] = u;
+}
+
+void
+user_place(struct user *u)
+{
+	assert_non_null(u);
 }
 
 static int
 forget_users(void **state)
 {
 	(void)state;
-	while (nusers > 0)
-		free(users[--nusers].name);
+	while (nusers > 0) {
+		assert_int_equal(users[--nusers]->envelopes, 0);
+		free(users[nusers]);
+	}
 	return 0;
 }
 
-static void
-add(struct message *m, uint64_t evpid, int64_t ttl, const char *action,
-    const char *user, const char *rcpt, const char *dest)
-{
-	struct envelope	*e = message_add(m, evpid);
+#define MSGID	0xfedcba98U
 
-	assert_non_null(e);
-	e->ttl = ttl;
-	e->user = user_get(user);
-	e->action = strdup(action);
-	e->rcpt = strdup(rcpt);
-	e->dest = strdup(dest);
+static void
+add(struct message *m, uint32_t low, int64_t ttl, struct slice user,
+    struct slice text)
+{
+	const struct ipc_envelope	 e = {
+		.msgid = m->msgid, .evpid = (uint64_t)m->msgid << 32 | low,
+		.ttl = ttl, .action = text, .user = user, .rcpt = text,
+		.dest = text,
+	};
+
+	assert_non_null(message_add(m, &e));
 }
 
 static struct message *
-message(const char *sender, const char *helo, const char *src)
+message(struct slice text)
 {
-	struct message	*m = message_new(0xfedcba98);
+	struct message		*m = message_new(MSGID);
+	const struct ipc_commit	 c = {
+		.msgid = MSGID, .session = 0xffffffffffffffff,
+		.size = 1234567890123, .sender = text, .helo = text, .src = text,
+	};
 
 	assert_non_null(m);
-	m->session = 0xffffffffffffffff;
-	m->arrival = 1543836000;
-	m->size = 1234567890123;
-	m->big = 0x8000000000000001;
-	m->sender = strdup(sender);
-	m->helo = strdup(helo);
-	m->src = strdup(src);
+	assert_int_equal(message_fill(m, &c, 1543836000), 0);
 	return m;
 }
 
@@ -77,9 +87,9 @@ same_envelope(const struct envelope *a, const struct envelope *b)
 	assert_int_equal(a->ttl, b->ttl);
 	assert_int_equal(a->index, b->index);
 	assert_ptr_equal(a->user, b->user);
-	assert_string_equal(a->action, b->action);
-	assert_string_equal(a->rcpt, b->rcpt);
-	assert_string_equal(a->dest, b->dest);
+	assert_true(slice_eq(a->action, b->action));
+	assert_true(slice_eq(a->rcpt, b->rcpt));
+	assert_true(slice_eq(a->dest, b->dest));
 }
 
 /* Writes it, reads it, compares; frees both. */
@@ -92,19 +102,19 @@ there_and_back(struct message *m)
 	uint32_t	 i;
 
 	assert_non_null(text = envelope_encode(m, &n));
-	assert_int_equal(strlen(text), n);
+	assert_null(memchr(text, '\0', n));
 	back = envelope_decode(slice_make(text, n));
 	assert_non_null(back);
 	assert_int_equal(back->msgid, m->msgid);
 	assert_int_equal(back->session, m->session);
 	assert_int_equal(back->arrival, m->arrival);
 	assert_int_equal(back->size, m->size);
-	assert_int_equal(back->big, m->big);
-	assert_string_equal(back->sender, m->sender);
-	assert_string_equal(back->helo, m->helo);
-	assert_string_equal(back->src, m->src);
+	assert_true(slice_eq(back->sender, m->sender));
+	assert_true(slice_eq(back->helo, m->helo));
+	assert_true(slice_eq(back->src, m->src));
 	assert_int_equal(back->n, m->n);
 	assert_int_equal(back->left, m->n);
+	assert_int_equal(back->untouched, m->n);
 	for (i = 0; i < m->n; i++)
 		same_envelope(back->env[i], m->env[i]);
 	free(text);
@@ -113,48 +123,53 @@ there_and_back(struct message *m)
 }
 
 static void
-test_round_trip(void **state)
+test_text(void **state)
 {
-	struct message	*m;
+	struct message	*m = message(SLICE("a\\b\n"));
+	char		*text;
+	size_t		 n;
+	const char	 want[] =
+	    "msgid: fedcba98\nsession: ffffffffffffffff\n"
+	    "arrival: 1543836000\nsize: 1234567890123\nsender: a\\134b\\012\n"
+	    "helo: a\\134b\\012\nsrc: a\\134b\\012\n"
+	    "evpid: fedcba9800000001\nttl: 345600\naction: x\nuser: alice\n"
+	    "rcpt: x\ndest: x\n";
 
 	(void)state;
-	m = message("sender@example.org", "mx.example.org", "127.0.0.1:25");
-	add(m, 0xfedcba9800000001, 345600, "local", "alice",
-	    "alice@example.org", "alice@example.org");
-	add(m, 0xfedcba98ffffffff, -1, "other", "bob", "\"a b\"@example.org",
-	    "bob@example.org");
-	there_and_back(m);
-	m = message("", "", "");
-	add(m, 1, 0, "", "alice", "", "");
-	there_and_back(m);
+	add(m, 1, 345600, SLICE("alice"), SLICE("x"));
+	assert_non_null(text = envelope_encode(m, &n));
+	assert_int_equal(n, sizeof(want) - 1);
+	assert_memory_equal(text, want, n);
+	free(text);
+	message_free(m);
 }
 
-/* Every byte but NUL, in every field; what looks like an escape or a line too. */
+/* Every byte in every field; what looks like an escape or a line too. */
 static void
 test_any_bytes(void **state)
 {
-	static const char *const	 texts[] = { "\\", "\\\\", "\\101",
-	    "\n", "\nevpid: 1\n", ": ", " ", "a: b", "\r\n", "\\n", "\\777" };
+	static const struct slice	 texts[] = { SLICE(""), SLICE("\\"),
+	    SLICE("\\\\"), SLICE("\\101"), SLICE("\n"), SLICE("\nevpid: 1\n"),
+	    SLICE(": "), SLICE(" "), SLICE("a: b"), SLICE("\r\n"), SLICE("\\n"),
+	    SLICE("\\777"), SLICE("\0"), SLICE("a\0b") };
 	struct message			*m;
-	char				 all[256], one[2] = "";
+	char				 all[256], one;
 	size_t				 i;
 
 	(void)state;
-	for (i = 1; i < 256; i++)
-		all[i - 1] = (char)i;
-	all[255] = '\0';
-	m = message(all, all, all);
-	add(m, 7, 7, all, all, all, all);
-	there_and_back(m);
-	for (i = 1; i < 256; i++) {
-		one[0] = (char)i;
-		m = message(one, one, one);
-		add(m, 7, 7, one, "alice", one, one);
+	for (i = 0; i < 256; i++) {
+		all[i] = one = (char)i;
+		m = message(slice_make(&one, 1));
+		add(m, 7, 7, SLICE("alice"), slice_make(&one, 1));
 		there_and_back(m);
 	}
+	m = message(slice_make(all, sizeof(all)));
+	add(m, 7, 7, slice_make(all, sizeof(all)), slice_make(all, sizeof(all)));
+	add(m, UINT32_MAX, INT64_MAX, SLICE("bob"), SLICE("b"));
+	there_and_back(m);
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		m = message(texts[i], texts[i], texts[i]);
-		add(m, 7, 7, texts[i], "alice", texts[i], texts[i]);
+		m = message(texts[i]);
+		add(m, 7, 0, SLICE("alice"), texts[i]);
 		there_and_back(m);
 	}
 }
@@ -162,17 +177,57 @@ test_any_bytes(void **state)
 static void
 test_many(void **state)
 {
-	struct message	*m = message("a@b", "c", "d");
-	uint64_t	 i;
+	const struct ipc_envelope	 more = { .msgid = MSGID,
+	    .evpid = (uint64_t)MSGID << 32, .user = SLICE("alice") };
+	struct message			*m = message(SLICE("a@b"));
+	uint32_t			 i;
 
 	(void)state;
 	for (i = 0; i < SPOOL_NRCPT; i++)
-		add(m, 1 + i, (int64_t)i, "local", i % 2 ? "alice" : "bob", "r", "d");
+		add(m, 1 + i, i, i % 2 ? SLICE("alice") : SLICE("bob"), SLICE("r"));
+	assert_null(message_add(m, &more));
+	assert_int_equal(errno, E2BIG);
 	there_and_back(m);
 }
 
+/* What is no envelope of the message, and what is too long to keep in memory. */
+static void
+test_refused(void **state)
+{
+	static char		 long_text[ENVELOPE_MAX + 1];
+	struct message		*m = message(SLICE(""));
+	const struct slice	 whole = slice_make(long_text, ENVELOPE_MAX);
+	const struct {
+		struct ipc_envelope	 e;
+		int			 error;	/* 0: taken */
+	} rows[] = {
+		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice") },	0 },
+		{ { .evpid = 0xfedcba9800000001 },				EINVAL },
+		{ { .evpid = 1, .user = SLICE("alice") },			EINVAL },
+		{ { .evpid = 0xfedcba9900000001, .user = SLICE("alice") },	EINVAL },
+		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice"),
+		    .rcpt = whole },						0 },
+		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice"),
+		    .rcpt = whole, .dest = SLICE("d") },			E2BIG },
+		{ { .evpid = 0xfedcba9800000001,
+		    .user = slice_make(long_text, ENVELOPE_MAX + 1) },		EINVAL },
+	};
+	size_t			 i;
+	uint32_t		 n = 0;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		errno = 0;
+		n += message_add(m, &rows[i].e) != NULL;
+		assert_int_equal(rows[i].error, rows[i].error == 0 ? 0 : errno);
+		assert_int_equal(m->n, n);
+	}
+	assert_int_equal(n, 2);
+	message_free(m);
+}
+
 #define HEAD	"msgid: 00000001\nsession: 0000000000000002\narrival: 3\n" \
-		"size: 4\nbig: 0000000000000000\n"
+		"size: 4\n"
 #define TEXTS	"sender: s\nhelo: h\nsrc: c\n"
 #define ENV	"evpid: 0000000100000001\nttl: 5\naction: a\nuser: u\nrcpt: r\ndest: d\n"
 
@@ -185,28 +240,40 @@ static const struct {
 	{ HEAD TEXTS "later: any\n" ENV,	1 },	/* of a newer version */
 	{ HEAD TEXTS ENV "later: any\n",	1 },
 	{ HEAD "sender: \nhelo: \nsrc: \n" ENV,	1 },
+	{ HEAD "sender: \\000\nhelo: \\377\nsrc: \\134\n" ENV,	1 },
 	{ "",					0 },
 	{ HEAD,					0 },
 	{ HEAD TEXTS,				0 },	/* no recipient */
 	{ TEXTS ENV,				0 },	/* no msgid */
+	{ TEXTS HEAD ENV,			0 },	/* another order */
 	{ HEAD "sender: s\nhelo: h\n" ENV,	0 },	/* no src */
 	{ HEAD "sender: s\n" TEXTS ENV,		0 },	/* twice */
 	{ HEAD TEXTS "ttl: 5\n" ENV,		0 },	/* of no recipient */
-	{ HEAD TEXTS ENV "evpid: 1\n",		0 },	/* half a recipient */
+	{ HEAD TEXTS ENV "evpid: 0000000100000001\n", 0 },	/* half a recipient */
 	{ HEAD TEXTS ENV ENV "dest: d\n",	0 },
+	{ HEAD TEXTS ENV HEAD,			0 },
 	{ HEAD TEXTS ENV "no colon\n",		0 },
 	{ HEAD TEXTS ENV "\n",			0 },
 	{ HEAD TEXTS ENV "key:\n",		0 },
 	{ HEAD TEXTS ENV "key:value\n",		0 },
 	{ HEAD TEXTS ENV "cut: short",		0 },
+	{ HEAD TEXTS "evpid: 0000000200000001\n" "ttl: 5\naction: a\nuser: u\n"
+	    "rcpt: r\ndest: d\n",		0 },	/* of another message */
+	{ HEAD TEXTS "evpid: 0000000100000001\n" "ttl: 5\naction: a\nuser: \n"
+	    "rcpt: r\ndest: d\n",		0 },	/* of no user */
+	{ HEAD TEXTS "evpid: 0000000100000001\n" "ttl: -5\naction: a\nuser: u\n"
+	    "rcpt: r\ndest: d\n",		0 },
+	{ HEAD TEXTS "evpid: 0000000100000001\n" "ttl: 9223372036854775808\n"
+	    "action: a\nuser: u\nrcpt: r\ndest: d\n", 0 },
+	{ HEAD TEXTS "evpid: 0000000100000001\n" "ttl: 9223372036854775807\n"
+	    "action: a\nuser: u\nrcpt: r\ndest: d\n", 1 },
 	{ HEAD TEXTS "evpid: x\n",		0 },
 	{ HEAD TEXTS "evpid: \n",		0 },
 	{ HEAD TEXTS "evpid: 11111111111111111\n", 0 },	/* more than 64 bits */
-	{ "msgid: 1x\n" TEXTS ENV,		0 },
-	{ "msgid: 00000000\n" TEXTS ENV,	0 },
+	{ "msgid: 1x\n",			0 },
+	{ "msgid: 100000000\n",			0 },	/* more than 32 bits */
 	{ HEAD "sender: \\1\nhelo: h\nsrc: c\n" ENV,	0 },
 	{ HEAD "sender: \\08a\nhelo: h\nsrc: c\n" ENV,	0 },
-	{ HEAD "sender: \\000\nhelo: h\nsrc: c\n" ENV,	0 },
 	{ HEAD "sender: \\777\nhelo: h\nsrc: c\n" ENV,	0 },
 	{ HEAD "sender: \\\nhelo: h\nsrc: c\n" ENV,	0 },
 };
@@ -252,23 +319,48 @@ static void
 test_content(void **state)
 {
 	static char	 bytes[1024 * 1024];
-	struct message	*m[65];
+	const struct slice content = slice_make(bytes, sizeof(bytes));
+	struct message	*m[66];
 	size_t		 i;
 
 	(void)state;
-	for (i = 0; i < 65; i++) {
+	for (i = 0; i < 66; i++) {
 		assert_non_null(m[i] = message_new((uint32_t)i + 1));
 		m[i]->size = sizeof(bytes);
-		assert_int_equal(message_keep_content(m[i],
-		    slice_make(bytes, sizeof(bytes))), i < 64);
+		assert_int_equal(message_keep(m[i], content, i == 65), i != 64);
 	}
-	message_drop_content(m[0]);
-	message_drop_content(m[0]);
-	assert_true(message_keep_content(m[64],
-	    slice_make(bytes, sizeof(bytes))));
-	assert_false(message_keep_content(m[0], slice_make(bytes, 1)));
+	/* The forced one goes, and one whose only envelope was tried. */
+	message_free(m[65]);
+	add(m[0], 1, 0, SLICE("alice"), SLICE(""));
+	add(m[0], 2, 0, SLICE("alice"), SLICE(""));
+	message_touched(m[0]->env[0]);
+	message_touched(m[0]->env[0]);
+	assert_non_null(m[0]->content);
+	assert_false(message_keep(m[64], content, false));
+	message_touched(m[0]->env[1]);
+	assert_null(m[0]->content);
+	assert_true(message_keep(m[64], content, false));
+	assert_false(message_keep(m[0], slice_make(bytes, 1), true));	/* not its size */
 	for (i = 0; i < 65; i++)
 		message_free(m[i]);
+}
+
+/* An envelope with its fate goes, the last one takes the message along. */
+static void
+test_settle(void **state)
+{
+	struct message	*m = message(SLICE("s"));
+
+	(void)state;
+	add(m, 1, 0, SLICE("alice"), SLICE(""));
+	add(m, 2, 0, SLICE("bob"), SLICE(""));
+	assert_int_equal(message_enlist(m), 0);
+	message_settle(m->env[1]);
+	assert_null(m->env[1]);
+	assert_int_equal(m->left, 1);
+	assert_ptr_equal(message_find(MSGID), m);
+	message_settle(m->env[0]);
+	assert_null(message_find(MSGID));
 }
 
 static void
@@ -295,12 +387,14 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_content),
+		cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_enlist),
 	};
 

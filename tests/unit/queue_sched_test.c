@@ -4,7 +4,7 @@
  * deaths, large and unreadable content.  Channels are real; time, libevent's
  * timers and the spool are the test's own.
  */
-/* objects: smtpd/queue_sched.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
+/* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
 #include "tests/unit/queue_sched_world.h"
 
 static void
@@ -16,42 +16,42 @@ test_backoff(void **state)
 	(void)state;
 	for (n = 1; n < 300; n++) {
 		base = n > 37 ? 4 * 3600 : 10 * (int64_t)n * n;
-		v = sched_backoff(n);
+		v = fate_backoff(n);
 		assert_in_range(v, base, base + base / 10);
 	}
-	v = sched_backoff(UINT32_MAX);
+	v = fate_backoff(UINT32_MAX);
 	assert_in_range(v, 4 * 3600, 4 * 3600 + 1440);
 }
 
 static void
 test_heap(void **state)
 {
-	struct user	*u = user_get("heap");
+	struct user	*u = user("heap");
 	struct envelope	*e, *before = NULL;
 	size_t		 i, n = 0;
 
 	(void)state;
 	for (i = 0; i < 3000; i++) {
 		e = mail("heap", 0, 3600);
-		e->next = queue_now() + 1 + arc4random_uniform(1000);
-		sched_envelope(e);
+		e->due = mono + (1 + arc4random_uniform(1000)) * SECOND;
+		sched_add(e);
 		assert_int_equal(e->state, ENV_WAITING);
 	}
-	assert_int_equal(sched_waiting(), 3000);
+	assert_int_equal(sched_count().waiting, 3000);
 	advance(500);
 	TAILQ_FOREACH(e, &u->fresh, entry) {
 		assert_int_equal(e->state, ENV_READY);
-		assert_true(e->next <= queue_now());
+		assert_true(e->due <= mono);
 		n++;
 	}
 	assert_true(n > 0);
-	assert_int_equal(sched_waiting(), 3000 - n);
+	assert_int_equal(sched_count().waiting, 3000 - n);
 	advance(500);
 	TAILQ_FOREACH(e, &u->fresh, entry) {
-		assert_true(before == NULL || before->next <= e->next);
+		assert_true(before == NULL || before->due <= e->due);
 		before = e;
 	}
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	deliver_none(SLICE("heap"), true, SLICE("over"));
 	assert_int_equal(nmarks, 3000);
 	assert_true(TAILQ_EMPTY(&u->fresh));
@@ -60,12 +60,12 @@ test_heap(void **state)
 static void
 test_expiry(void **state)
 {
-	struct user	*u = user_get("expiry");
+	struct user	*u = user("expiry");
 	struct envelope	*e = mail("expiry", 5, 100), *other;
 	uint64_t	 evpid = e->evpid;
 
 	(void)state;
-	sched_envelope(e);
+	sched_add(e);
 	turn(u);
 	assert_int_equal(wanted, 1);
 	meet("expiry", 0);
@@ -87,12 +87,12 @@ test_expiry(void **state)
 	assert_int_equal(last_state(), SPOOL_EXPIRED);
 
 	other = mail("expiry", 5, 100);
-	sched_envelope(other);
+	sched_add(other);
 	turn(u);
 	advance(1000);
 	say_all(u, JOB_DONE);
 	assert_int_equal(last_state(), SPOOL_DONE);
-	sched_envelope(mail("expiry", 5, 100));
+	sched_add(mail("expiry", 5, 100));
 	turn(u);
 	say_all(u, JOB_PERMFAIL);
 	assert_int_equal(last_state(), SPOOL_FAILED);
@@ -102,7 +102,7 @@ test_expiry(void **state)
 static void
 test_slots(void **state)
 {
-	struct user	*u = user_get("slots");
+	struct user	*u = user("slots");
 	struct envelope	*e;
 	uint64_t	 first;
 	size_t		 i, old = 0;
@@ -111,11 +111,11 @@ test_slots(void **state)
 	for (i = 0; i < 40; i++) {
 		e = mail("slots", 5, 3600);
 		e->attempts = 1;
-		sched_envelope(e);
+		sched_add(e);
 	}
 	first = evpids + 1;
 	for (i = 0; i < 40; i++)
-		sched_envelope(mail("slots", 5, 3600));
+		sched_add(mail("slots", 5, 3600));
 	turn(u);
 	meet("slots", 0);
 	turn(u);
@@ -139,7 +139,7 @@ test_slots(void **state)
 	for (i = 0; i < 40; i++) {
 		e = mail("slots", 5, 3600);
 		e->attempts = 1;
-		sched_envelope(e);
+		sched_add(e);
 	}
 	turn(u);
 	assert_int_equal(them.n, 32);
@@ -147,19 +147,19 @@ test_slots(void **state)
 	say_all(u, JOB_DONE);
 	say_all(u, JOB_DONE);
 	assert_int_equal(u->nold, 0);
-	assert_int_equal(deliver_running(), 0);
+	assert_int_equal(sched_count().running, 0);
 	die(u);
 }
 
 static void
 test_deaths(void **state)
 {
-	struct user	*u = user_get("deaths");
+	struct user	*u = user("deaths");
 	size_t		 i;
 
 	(void)state;
 	for (i = 0; i < 3; i++)
-		sched_envelope(mail("deaths", 5, 3600));
+		sched_add(mail("deaths", 5, 3600));
 	for (i = 1; i <= 2; i++) {
 		turn(u);
 		meet("deaths", 0);
@@ -174,7 +174,7 @@ test_deaths(void **state)
 		advance(i * i);
 	}
 	/* A new one waits as well: each of the three runs by itself. */
-	sched_envelope(mail("deaths", 5, 3600));
+	sched_add(mail("deaths", 5, 3600));
 	turn(u);
 	meet("deaths", 0);
 	turn(u);
@@ -200,7 +200,7 @@ test_deaths(void **state)
 	assert_int_equal(them.n, 1);
 	assert_int_equal(them.attempt, 4);
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	die(u);
 }
 
@@ -208,12 +208,12 @@ test_deaths(void **state)
 static void
 test_many_deaths(void **state)
 {
-	struct user	*u = user_get("mourned");
+	struct user	*u = user("mourned");
 	struct envelope	*e = mail("mourned", 5, 3600 * 10000);
 
 	(void)state;
 	e->deaths = 200;
-	sched_envelope(e);
+	sched_add(e);
 	turn(u);
 	meet("mourned", 0);
 	turn(u);
@@ -232,12 +232,12 @@ test_many_deaths(void **state)
 static void
 test_answers(void **state)
 {
-	struct user	*u = user_get("answers");
+	struct user	*u = user("answers");
 	struct envelope	*e = mail("answers", 5, 3600);
 	uint64_t	 evpid = e->evpid;
 
 	(void)state;
-	sched_envelope(e);
+	sched_add(e);
 	turn(u);
 	meet("answers", 0);
 	turn(u);
@@ -257,11 +257,11 @@ test_answers(void **state)
 static void
 test_none(void **state)
 {
-	struct user	*u = user_get("none");
+	struct user	*u = user("none");
 
 	(void)state;
-	sched_envelope(mail("none", 5, 3600));
-	sched_envelope(mail("none", 5, 3600));
+	sched_add(mail("none", 5, 3600));
+	sched_add(mail("none", 5, 3600));
 	turn(u);
 	turn(u);
 	assert_int_equal(wanted, 1);
@@ -281,15 +281,16 @@ test_none(void **state)
 static void
 test_asking(void **state)
 {
-	struct user	*u = user_get("asking");
+	struct user	*u = user("asking");
 
 	(void)state;
-	sched_envelope(mail("asking", 5, 3600));
+	sched_add(mail("asking", 5, 3600));
 	turn(u);
 	advance(30);
 	turn(u);
 	assert_int_equal(wanted, 1);
 	advance(31);
+	deliver_check_time();
 	turn(u);
 	assert_int_equal(wanted, 2);
 	/* One that dies at once is not asked for at once, but soon, unasked. */
@@ -309,16 +310,16 @@ test_asking(void **state)
 static void
 test_large(void **state)
 {
-	struct user	*u = user_get("large");
+	struct user	*u = user("large");
 	struct envelope	*e = mail("large", LARGE, 3600);
 
 	(void)state;
-	sched_envelope(e);
+	sched_add(e);
 	turn(u);
 	meet("large", 100000);
 	turn(u);
 	assert_int_equal(them.n, 1);
-	sched_envelope(mail("large", 5, 3600));
+	sched_add(mail("large", 5, 3600));
 	turn(u);
 	assert_int_equal(them.n, 1);		/* behind it nothing is sent */
 	assert_int_equal(them.content, 100000);
@@ -327,13 +328,13 @@ test_large(void **state)
 	assert_null(u->stream);
 	assert_int_equal(nmarks, 1);
 
-	/* The large one again from its beginning, then the small one. */
+	/* The small one, which is new, then the large one from its beginning. */
 	advance(1);
 	turn(u);
 	meet("large", 1000);
 	turn(u);
 	turn(u);
-	assert_int_equal(them.n, 1);
+	assert_int_equal(them.n, 2);
 	stream_all(u);
 	assert_int_equal(them.content, LARGE);
 	turn(u);
@@ -353,10 +354,10 @@ test_large(void **state)
 static void
 test_large_fails(void **state)
 {
-	struct user	*u = user_get("fails");
+	struct user	*u = user("fails");
 
 	(void)state;
-	sched_envelope(mail("fails", LARGE, 3600));
+	sched_add(mail("fails", LARGE, 3600));
 	turn(u);
 	meet("fails", 100000);
 	turn(u);
@@ -367,7 +368,7 @@ test_large_fails(void **state)
 	assert_int_equal(last_state(), SPOOL_FAILED);
 	grant(100000);
 	turn(u);
-	sched_envelope(mail("fails", 200000, 3600));
+	sched_add(mail("fails", 200000, 3600));
 	turn(u);
 	assert_int_equal(them.n, 1);
 	assert_int_equal(them.content, 200000);
@@ -397,12 +398,12 @@ static const struct {
 static void
 test_unreadable(void **state)
 {
-	struct user	*u = user_get("unreadable");
+	struct user	*u = user("unreadable");
 	struct envelope	*e;
 	size_t		 i;
 
 	(void)state;
-	sched_envelope(mail("unreadable", 5, 3600));
+	sched_add(mail("unreadable", 5, 3600));
 	turn(u);
 	meet("unreadable", 1000);
 	turn(u);
@@ -414,8 +415,8 @@ test_unreadable(void **state)
 		read_error = broken[i].error;
 		nmarks = 0;
 		last_warning[0] = '\0';
-		sched_envelope(e);
-		sched_envelope(mail("unreadable", 5, 3600));
+		sched_add(e);
+		sched_add(mail("unreadable", 5, 3600));
 		turn(u);
 		assert_int_equal(them.n, 1);		/* the other */
 		assert_int_equal(them.job[0], evpids);
@@ -434,7 +435,7 @@ test_unreadable(void **state)
 		say_all(u, JOB_DONE);
 	}
 	assert_int_equal(u->nold, 0);
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	die(u);
 }
 
@@ -442,12 +443,12 @@ test_unreadable(void **state)
 static void
 test_unreadable_half(void **state)
 {
-	struct user	*u = user_get("half");
+	struct user	*u = user("half");
 	struct envelope	*e = mail("half", LARGE, 3600 * 100);
 
 	(void)state;
-	sched_envelope(mail("half", 5, 3600));
-	sched_envelope(e);
+	sched_add(mail("half", 5, 3600));
+	sched_add(e);
 	turn(u);
 	meet("half", 1000);
 	turn(u);
@@ -471,19 +472,19 @@ test_unreadable_half(void **state)
 	assert_int_equal(them.n, 2);
 	stream_all(u);
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	die(u);
 }
 
 static void
 test_hung(void **state)
 {
-	struct user	*u = user_get("hung");
+	struct user	*u = user("hung");
 	int		 i;
 
 	(void)state;
 	for (i = 0; i < 3; i++)
-		sched_envelope(mail("hung", 5, 3600 * 10));
+		sched_add(mail("hung", 5, 3600 * 10));
 	turn(u);
 	meet("hung", 0);
 	turn(u);
@@ -508,68 +509,39 @@ test_hung(void **state)
 	meet("hung", 0);
 	turn(u);
 	say_all(u, JOB_DONE);
-	assert_int_equal(sched_waiting(), 0);
+	assert_int_equal(sched_count().waiting, 0);
 	die(u);
 }
 
-static void
-test_flush_again(void **state)
-{
-	struct user	*u = user_get("flush");
-
-	(void)state;
-	advance(20);			/* of the tests before */
-	flushes = 0;
-	sched_envelope(mail("flush", 5, 3600));
-	turn(u);
-	meet("flush", 0);
-	turn(u);
-	flush_error = EIO;
-	say_all(u, JOB_DONE);
-	assert_int_equal(flushes, 0);
-	advance(1);
-	assert_int_equal(flushes, 1);
-	flush_error = 0;
-	advance(10);
-	assert_int_equal(flushes, 2);
-	advance(100);
-	assert_int_equal(flushes, 2);
-	die(u);
-}
-
-/* Content is kept while a first try is ahead, dropped when all wait. */
+/* Content is kept until each envelope had its first try. */
 static void
 test_content(void **state)
 {
-	struct user	*u = user_get("content");
+	struct user	*u = user("content");
 	struct envelope	*e = mail("content", 5, 3600), *f;
 	struct message	*m = e->msg;
 
 	(void)state;
-	assert_non_null(f = message_add(m, ++evpids));
-	f->user = u;
-	f->ttl = 3600;
-	f->action = strdup("a");
-	f->rcpt = strdup("r");
-	f->dest = strdup("d");
-	assert_true(message_keep_content(m, SLICE("12345")));
-	sched_envelope(e);
-	sched_envelope(f);
+	f = add(m, "content", 3600);
+	assert_true(message_keep(m, SLICE("12345"), false));
+	sched_add(e);
 	turn(u);
 	meet("content", 0);
 	turn(u);
-	assert_int_equal(them.n, 2);
-	say(them.job[0], JOB_TEMPFAIL);
-	turn(u);
+	assert_int_equal(them.n, 1);
 	assert_non_null(m->content);
-	say(them.job[1], JOB_TEMPFAIL);
+	say_all(u, JOB_TEMPFAIL);
+	assert_non_null(m->content);
+	sched_add(f);
 	turn(u);
+	assert_int_equal(them.n, 1);
 	assert_null(m->content);
-	them.n = 0;
+	say_all(u, JOB_TEMPFAIL);
 	advance(12);
 	turn(u);
 	assert_int_equal(them.n, 2);
 	say_all(u, JOB_DONE);
+	assert_int_equal(waiting, 4);
 	die(u);
 }
 
@@ -591,7 +563,6 @@ main(void)
 		cmocka_unit_test_setup(test_unreadable, begin),
 		cmocka_unit_test_setup(test_unreadable_half, begin),
 		cmocka_unit_test_setup(test_hung, begin),
-		cmocka_unit_test_setup(test_flush_again, begin),
 		cmocka_unit_test_setup(test_content, begin),
 	};
 

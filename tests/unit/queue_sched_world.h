@@ -28,21 +28,13 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
-#define SECOND	1000000000ULL
-#define NTIMERS	64
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* -- time -- */
 
 struct event_base	*loop_base;
 static uint64_t		 mono = 1000 * SECOND;
-
-static struct timer {
-	struct event	*ev;
-	event_callback_fn fn;
-	void		*arg;
-	uint64_t	 due;		/* 0: not pending */
-} timers[NTIMERS];
+static int64_t		 wall_set;	/* seconds that the wall clock was set by */
 
 uint64_t
 loop_mono(void)
@@ -53,7 +45,7 @@ loop_mono(void)
 uint64_t
 loop_wall(void)
 {
-	return 1543836000000000 + mono / 1000;
+	return 1543836000000000 + mono / 1000 + (uint64_t)(wall_set * 1000000);
 }
 
 int64_t
@@ -62,41 +54,25 @@ queue_now(void)
 	return (int64_t)(loop_wall() / 1000000);
 }
 
-static struct timer *
-timer_of(const struct event *ev)
-{
-	size_t	 i;
-
-	for (i = 0; i < NTIMERS; i++)
-		if (timers[i].ev == ev)
-			return &timers[i];
-	return NULL;
-}
-
-/* Only timers count here: channels are read when the test says so. */
+/* Channels are read when the test says so. */
 int
 event_assign(struct event *ev, struct event_base *base, evutil_socket_t fd,
     short what, event_callback_fn fn, void *arg)
 {
-	struct timer	*t;
-
+	(void)ev;
 	(void)base;
+	(void)fd;
 	(void)what;
-	if (fd != -1)
-		return 0;
-	assert_non_null(t = timer_of(NULL));
-	*t = (struct timer){ ev, fn, arg, 0 };
+	(void)fn;
+	(void)arg;
 	return 0;
 }
 
 int
 event_add(struct event *ev, const struct timeval *tv)
 {
-	struct timer	*t = timer_of(ev);
-
-	if (t != NULL)
-		t->due = mono + (uint64_t)tv->tv_sec * SECOND +
-		    (uint64_t)tv->tv_usec * 1000 + 1;
+	(void)ev;
+	(void)tv;
 	return 0;
 }
 
@@ -107,37 +83,18 @@ event_del(struct event *ev)
 	return 0;
 }
 
-int
-event_pending(const struct event *ev, short what, struct timeval *tv)
-{
-	(void)what;
-	(void)tv;
-	return timer_of(ev) != NULL && timer_of(ev)->due != 0;
-}
-
-int
-event_initialized(const struct event *ev)
-{
-	return timer_of(ev) != NULL;
-}
-
 static void
 advance(uint64_t seconds)
 {
-	size_t	 i;
-
 	mono += seconds * SECOND + 2;
-	for (i = 0; i < NTIMERS; i++)
-		if (timers[i].due != 0 && timers[i].due <= mono) {
-			timers[i].due = 0;
-			timers[i].fn(-1, EV_TIMEOUT, timers[i].arg);
-		}
+	sched_wake();
 }
 
 /* -- the spool -- */
 
 struct spool	*queue_spool;
 bool		 queue_stopping;
+struct queue_counters	 queue_counters;
 
 static struct {
 	uint64_t	 recno;
@@ -145,7 +102,7 @@ static struct {
 	struct spool_rcpt r;
 } marks[8192];
 static size_t	 nmarks;
-static int	 flush_error, flushes, read_error;
+static int	 read_error, waiting;	/* waiting: marks for their flush */
 static uint64_t	 unreadable;		/* record */
 static size_t	 readable;		/* bytes of it */
 
@@ -160,20 +117,15 @@ spool_mark(struct spool *sp, uint64_t recno, uint32_t i, const struct spool_rcpt
 	return 0;
 }
 
-int
-spool_dirty(const struct spool *sp)
+void
+queue_fates_waiting(void)
 {
-	(void)sp;
-	return 2;
+	waiting++;
 }
 
-int
-spool_flush(struct spool *sp)
+void
+queue_turn_again(void)
 {
-	(void)sp;
-	flushes++;
-	errno = flush_error;
-	return flush_error != 0 ? -1 : 0;
 }
 
 static uint64_t	 sizes[64];		/* of records */
@@ -316,7 +268,7 @@ turn(struct user *u)
 	ipc_flush_all();
 	if (u->deliver != NULL)
 		ipc_drain(u->deliver);
-	deliver_feed_all();
+	deliver_turn();
 	ipc_flush_all();
 	ipc_drain(parent);
 	if (them.ipc != NULL)
@@ -378,30 +330,44 @@ stream_all(struct user *u)
 
 /* -- messages -- */
 
-static uint64_t	 evpids, recnos;
+static uint64_t	 evpids;		/* the last one */
+static uint32_t	 msgids;
 
-/* A message of one envelope for the user, known as evpid, not yet scheduled. */
+static struct envelope *
+add(struct message *m, const char *name, int64_t ttl)
+{
+	const struct ipc_envelope	 from = { .msgid = m->msgid,
+	    .evpid = evpids = (uint64_t)m->msgid << 32 | (m->n + 1),
+	    .ttl = ttl, .action = SLICE("a"), .user = slice_str(name),
+	    .rcpt = SLICE("r"), .dest = SLICE("d") };
+	struct envelope			*e = message_add(m, &from);
+
+	assert_non_null(e);
+	return e;
+}
+
+/* A message of one envelope for the user, known as evpids, not yet scheduled. */
 static struct envelope *
 mail(const char *name, uint64_t size, int64_t ttl)
 {
-	struct message	*m = message_new((uint32_t)++recnos);
-	struct envelope	*e;
+	struct message		*m = message_new(++msgids);
+	const struct ipc_commit	 c = { .msgid = msgids, .size = size,
+	    .sender = SLICE(""), .helo = SLICE(""), .src = SLICE("") };
 
 	assert_non_null(m);
-	m->recno = recnos % nitems(sizes);
-	m->arrival = queue_now();
-	m->size = sizes[m->recno] = size;
-	m->big = size > SPOOL_SMALL;
-	m->sender = strdup("");
-	m->helo = strdup("");
-	m->src = strdup("");
-	assert_non_null(e = message_add(m, ++evpids));
-	e->user = user_get(name);
-	e->ttl = ttl;
-	e->action = strdup("a");
-	e->rcpt = strdup("r");
-	e->dest = strdup("d");
-	return e;
+	assert_int_equal(message_fill(m, &c, queue_now()), 0);
+	m->recno = msgids % nitems(sizes);
+	sizes[m->recno] = size;
+	return add(m, name, ttl);
+}
+
+static struct user *
+user(const char *name)
+{
+	struct user	*u = user_get(slice_str(name));
+
+	assert_non_null(u);
+	return u;
 }
 
 static enum spool_state
@@ -421,7 +387,6 @@ start(void **state)
 	pair(fd);
 	proc_parent = ipc_new(PROC_QUEUE, PROC_PARENT, fd[0], parent_cb, NULL);
 	parent = ipc_new(PROC_PARENT, PROC_QUEUE, fd[1], parent_cb, NULL);
-	sched_init();
 	return 0;
 }
 
@@ -430,7 +395,7 @@ begin(void **state)
 {
 	(void)state;
 	nmarks = 0;
-	wanted = flushes = flush_error = read_error = 0;
+	wanted = waiting = read_error = 0;
 	unreadable = UINT64_MAX;
 	readable = 0;
 	return 0;

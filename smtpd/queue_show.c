@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Answers to smtpctl(8), made piece by piece while the client reads: of what
+ * was there when it asked, oldest first; what is gone by then is left out.
+ * Queue process.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/report.h"
+#include "smtpd/control.h"
+#include "smtpd/log.h"
+#include "smtpd/proc.h"
+#include "smtpd/queue.h"
+
+#define PIECE	65536			/* bytes of an answer at once, about */
+#define DUMP_MAX (256 * 1024 * 1024)	/* a dump is held whole; more is cut short */
+
+struct name {			/* of a message */
+	uint64_t	 recno;
+	uint32_t	 msgid;
+};
+
+struct show {
+	const struct row *row;
+	uint64_t	 id;
+	struct name	*names;
+	size_t		 n, i;		/* names, and those done */
+	size_t		 offset;	/* in the message's content */
+	char		*buf;
+	size_t		 len, size;
+	bool		 told;		/* what is in buf was given out */
+	bool		 failed;	/* the text is an error */
+	bool		 broken;	/* ENOMEM, or an error after text */
+};
+
+/* -- text -- */
+
+static char *
+room(struct show *s, size_t n)
+{
+	size_t	 size = s->size == 0 ? PIECE : s->size;
+	char	*p;
+
+	while (size - s->len < n)
+		size *= 2;
+	if (size != s->size) {
+		if ((p = realloc(s->buf, size)) == NULL) {
+			s->broken = true;
+			return NULL;
+		}
+		s->buf = p;
+		s->size = size;
+	}
+	return s->buf + s->len;
+}
+
+static void
+put(struct show *s, const char *p, size_t n)
+{
+	char	*to = room(s, n);
+
+	if (to == NULL)
+		return;
+	memcpy(to, p, n);
+	s->len += n;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+print(struct show *s, const char *fmt, ...)
+{
+	char	 line[512];
+	va_list	 ap;
+	int	 n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	put(s, line, n < (int)sizeof(line) ? n : (int)sizeof(line) - 1);
+}
+
+/* A field of a line: control bytes and the separator as \ooo. */
+static void
+put_field(struct show *s, struct slice text)
+{
+	char	*to = room(s, 4 * text.n + 1);
+
+	if (to == NULL)
+		return;
+	s->len += report_safe(to, 4 * text.n, text, false).n;
+	s->buf[s->len++] = '|';
+}
+
+static void __attribute__((format(printf, 2, 3)))
+fail(struct show *s, const char *fmt, ...)
+{
+	char	 line[512];
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	s->failed = true;
+	print(s, CONTROL_ERROR "%s\n", line);
+}
+
+/* -- queue -- */
+
+static int
+name_cmp(const void *a, const void *b)
+{
+	const struct name	*x = a, *y = b;
+
+	return (x->recno > y->recno) - (x->recno < y->recno);
+}
+
+static int
+begin_queue(struct show *s)
+{
+	const struct message	*m;
+	size_t			 pos = 0;
+
+	s->names = calloc(message_count() + 1, sizeof(*s->names));
+	if (s->names == NULL)
+		return -1;
+	while ((m = message_next(&pos)) != NULL)
+		s->names[s->n++] = (struct name){ m->recno, m->msgid };
+	qsort(s->names, s->n, sizeof(*s->names), name_cmp);
+	return 0;
+}
+
+static void
+show_envelope(struct show *s, const struct envelope *e)
+{
+	static const char *const	 names[] = {
+		[ENV_HELD]	= "held",
+		[ENV_WAITING]	= "deferred",
+		[ENV_READY]	= "ready",
+		[ENV_RUNNING]	= "running",
+	};
+	const struct message		*m = e->msg;
+
+	print(s, "%016" PRIx64 "|%s|", e->evpid, names[e->state]);
+	put_field(s, e->action);
+	put_field(s, e->user->name);
+	put_field(s, m->sender);
+	put_field(s, e->dest);
+	print(s, "%" PRIu64 "|%" PRId64 "|%u|%" PRId64 "\n", m->size, m->arrival,
+	    e->attempts, e->state == ENV_WAITING ? e->next : 0);
+}
+
+static struct message *
+still_there(const struct name *name)
+{
+	struct message	*m = message_find(name->msgid);
+
+	return m == NULL || m->recno != name->recno ? NULL : m;
+}
+
+static int
+more_queue(struct show *s)
+{
+	const struct message	*m;
+	uint32_t		 i;
+
+	while (s->i < s->n && s->len < PIECE) {
+		if ((m = still_there(&s->names[s->i++])) == NULL)
+			continue;
+		for (i = 0; i < m->n; i++)
+			if (m->env[i] != NULL)
+				show_envelope(s, m->env[i]);
+	}
+	return s->i < s->n;
+}
+
+/* -- message -- */
+
+static int
+begin_message(struct show *s)
+{
+	const struct message	*m = message_find(s->id > UINT32_MAX ?
+	    (uint32_t)(s->id >> 32) : (uint32_t)s->id);
+	char			*text;
+	ssize_t			 n;
+
+	if ((s->names = calloc(1, sizeof(*s->names))) == NULL)
+		return -1;
+	if (m == NULL || m->recno == 0) {
+		fail(s, "no message %08" PRIx64 " in the queue", s->id);
+		return 0;
+	}
+	s->names[0] = (struct name){ m->recno, m->msgid };
+	if ((n = spool_envelope(queue_spool, m->recno, &text)) == -1) {
+		fail(s, "read message %08x: %s", m->msgid, strerror(errno));
+		return 0;
+	}
+	put(s, text, n);
+	put(s, "\n", 1);
+	free(text);
+	return 0;
+}
+
+static int
+more_message(struct show *s)
+{
+	char	*to = s->failed ? NULL : room(s, PIECE);
+	ssize_t	 n;
+
+	if (to == NULL)
+		return 0;
+	/* Delivered meanwhile, or damaged: the answer is not whole. */
+	if (still_there(&s->names[0]) == NULL ||
+	    (n = spool_read(queue_spool, s->names[0].recno, s->offset, to, PIECE)) == -1) {
+		s->broken = true;
+		return 0;
+	}
+	s->len += n;
+	s->offset += n;
+	return n > 0;
+}
+
+/* -- stats -- */
+
+static int
+begin_stats(struct show *s)
+{
+	const struct sched_count	 c = sched_count();
+	const struct queue_counters	*q = &queue_counters;
+	struct spool_stat		 st;
+
+	spool_stat(queue_spool, &st);
+	print(s, "messages=%zu\ndeferred=%zu\nready=%zu\nrunning=%zu\n",
+	    message_count(), c.waiting, c.ready, c.running);
+	print(s, "users=%zu\ndelivers=%zu\n", c.users, c.delivers);
+	print(s, "total.accepted=%" PRIu64 "\ntotal.delivered=%" PRIu64
+	    "\ntotal.deferred=%" PRIu64 "\ntotal.failed=%" PRIu64
+	    "\ntotal.expired=%" PRIu64 "\ntotal.delivers-died=%" PRIu64 "\n",
+	    q->accepted, q->delivered, q->deferred, q->failed, q->expired,
+	    q->died);
+	print(s, "spool.messages=%" PRIu64 "\nspool.bytes=%" PRIu64 "\n",
+	    st.messages, st.bytes);
+	print(s, "spool.flushes=%" PRIu64 "\nspool.flush-errors=%" PRIu64
+	    "\nspool.damaged=%" PRIu64 "\n", st.flushes, st.flush_errors,
+	    st.damaged);
+	print(s, "spool.segments=%u\nspool.segments-free=%u\nspool.full=%d\n",
+	    st.segments, st.segments_free, st.full);
+	return 0;
+}
+
+/* -- dump, stop -- */
+
+static int
+put_cb(void *arg, const char *p, size_t n)
+{
+	struct show	*s = arg;
+
+	if (s->len + n > DUMP_MAX)
+		s->broken = true;
+	if (!s->broken)
+		put(s, p, n);
+	return s->broken ? -1 : 0;
+}
+
+/* The spool tells it in one go. */
+static int
+begin_dump(struct show *s)
+{
+	if (spool_dump(queue_spool, put_cb, s) == -1)
+		s->broken = true;
+	return 0;
+}
+
+static int
+begin_stop(struct show *s)
+{
+	(void)s;
+	if (proc_parent == NULL)
+		return 0;
+	log_info("smtpctl stop");
+	ipc_begin(proc_parent, IPC_SHUTDOWN);
+	ipc_end(proc_parent);
+	return 0;
+}
+
+/* -- the commands -- */
+
+static const struct row {
+	int	 (*begin)(struct show *);	/* -1 with errno */
+	int	 (*more)(struct show *);	/* 1: there is more; NULL: begin said all */
+} rows[CONTROL_MAX] = {
+	[CONTROL_QUEUE]		= { begin_queue,	more_queue },
+	[CONTROL_MESSAGE]	= { begin_message,	more_message },
+	[CONTROL_STATS]		= { begin_stats,	NULL },
+	[CONTROL_DUMP]		= { begin_dump,		NULL },
+	[CONTROL_STOP]		= { begin_stop,		NULL },
+};
+
+static int
+begin(struct show *s, const struct control_request *r)
+{
+	if (r->magic != CONTROL_MAGIC || r->version != CONTROL_VERSION)
+		fail(s, "smtpctl and smtpd are of different versions");
+	else if (queue_spool == NULL)
+		fail(s, "smtpd is about to end");
+	else if (r->command >= CONTROL_MAX)
+		fail(s, "unknown command %u", r->command);
+	else {
+		s->row = &rows[r->command];
+		return s->row->begin(s);
+	}
+	return 0;
+}
+
+struct show *
+show_begin(const struct control_request *r)
+{
+	struct show	*s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->id = r->id;
+	if (begin(s, r) == -1) {
+		s->len = 0;
+		fail(s, "%s", strerror(errno));
+	}
+	return s;
+}
+
+int
+show_more(struct show *s, struct slice *text)
+{
+	int	 more = 0;
+
+	s->len = s->told ? 0 : s->len;
+	s->told = true;
+	if (queue_spool == NULL && !s->failed)
+		s->broken = true;
+	else if (!s->failed && s->row->more != NULL && s->len < PIECE)
+		more = s->row->more(s);
+	else if (!s->failed && s->row->more != NULL)
+		more = 1;
+	*text = slice_make(s->buf, s->len);
+	return s->broken ? -1 : more;
+}
+
+bool
+show_failed(const struct show *s)
+{
+	return s->failed;
+}
+
+void
+show_free(struct show *s)
+{
+	free(s->names);
+	free(s->buf);
+	free(s);
+}
