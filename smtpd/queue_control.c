@@ -20,8 +20,10 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
-#define IDLE		30	/* seconds for a request, or for a read of the answer */
+#define REQUEST_TIME	10	/* seconds for the request */
+#define IDLE		30	/* seconds without a read of the answer */
 #define CLIENTS		16	/* at once; others wait in the socket's backlog */
+#define RETRY		1	/* seconds until a paused accept tries again */
 
 struct client {
 	struct event	 ev;
@@ -35,8 +37,18 @@ struct client {
 	enum { MORE, LAST, END } left;	/* pieces after this one */
 };
 
-static struct event	 listener;
+static struct event	 listener, retry;
 static int		 nclients;
+static bool		 paused;	/* no descriptor or memory for another */
+
+static void
+listen_if_room(void)
+{
+	if (paused || nclients >= CLIENTS)
+		event_del(&listener);
+	else
+		event_add(&listener, NULL);
+}
 
 static void
 client_free(struct client *c)
@@ -46,8 +58,8 @@ client_free(struct client *c)
 	if (c->show != NULL)
 		show_free(c->show);
 	free(c);
-	if (nclients-- == CLIENTS)
-		event_add(&listener, NULL);
+	nclients--;
+	listen_if_room();
 }
 
 /* -- the answer -- */
@@ -164,24 +176,50 @@ allowed(int fd)
 }
 
 static void
+retry_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	paused = false;
+	listen_if_room();
+}
+
+/* Who waits stays in the backlog; the event would come again at once. */
+static void
+pause_accept(void)
+{
+	const struct timeval	 tv = { RETRY, 0 };
+
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return;
+	log_warn("control socket: accept");
+	paused = true;
+	event_add(&retry, &tv);
+	listen_if_room();
+}
+
+static void
 accept_cb(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval	 tv = { IDLE, 0 };
+	const struct timeval	 tv = { REQUEST_TIME, 0 };
 	struct client		*c;
 	int			 s;
 
 	(void)what;
 	(void)arg;
 	s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (s == -1)
+	if (s == -1) {
+		pause_accept();
 		return;
+	}
 	if (!allowed(s) || (c = calloc(1, sizeof(*c))) == NULL) {
 		close(s);
 		return;
 	}
 	c->fd = s;
-	if (++nclients == CLIENTS)
-		event_del(&listener);
+	nclients++;
+	listen_if_room();
 	event_assign(&c->ev, loop_base, s, EV_READ | EV_PERSIST, read_cb, c);
 	event_add(&c->ev, &tv);
 }
@@ -191,5 +229,6 @@ control_open(int fd)
 {
 	event_assign(&listener, loop_base, fd, EV_READ | EV_PERSIST, accept_cb,
 	    NULL);
-	event_add(&listener, NULL);
+	evtimer_assign(&retry, loop_base, retry_cb, NULL);
+	listen_if_room();
 }

@@ -5,11 +5,13 @@
  * Queue process.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/report.h"
 #include "smtpd/control.h"
@@ -17,8 +19,8 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
-#define PIECE	65536			/* bytes of an answer at once, about */
-#define DUMP_MAX (256 * 1024 * 1024)	/* a dump is held whole; more is cut short */
+#define PIECE	65536		/* bytes of an answer at once, about */
+#define DUMP	"dump.tmp"	/* in the spool's directory, unlinked at once */
 
 struct name {			/* of a message */
 	uint64_t	 recno;
@@ -29,8 +31,10 @@ struct show {
 	const struct row *row;
 	uint64_t	 id;
 	struct name	*names;
-	size_t		 n, i;		/* names, and those done */
+	size_t		 n, i;		/* names, and those done, */
+	uint32_t	 env;		/* and envelopes of the next */
 	size_t		 offset;	/* in the message's content */
+	FILE		*dump;
 	char		*buf;
 	size_t		 len, size;
 	bool		 told;		/* what is in buf was given out */
@@ -165,14 +169,18 @@ static int
 more_queue(struct show *s)
 {
 	const struct message	*m;
-	uint32_t		 i;
 
 	while (s->i < s->n && s->len < PIECE) {
-		if ((m = still_there(&s->names[s->i++])) == NULL)
-			continue;
-		for (i = 0; i < m->n; i++)
-			if (m->env[i] != NULL)
-				show_envelope(s, m->env[i]);
+		m = still_there(&s->names[s->i]);
+		while (m != NULL && s->env < m->n && s->len < PIECE) {
+			if (m->env[s->env] != NULL)
+				show_envelope(s, m->env[s->env]);
+			s->env++;
+		}
+		if (m == NULL || s->env == m->n) {
+			s->i++;
+			s->env = 0;
+		}
 	}
 	return s->i < s->n;
 }
@@ -254,24 +262,43 @@ begin_stats(struct show *s)
 /* -- dump, stop -- */
 
 static int
-put_cb(void *arg, const char *p, size_t n)
+dump_cb(void *arg, const char *p, size_t n)
 {
-	struct show	*s = arg;
-
-	if (s->len + n > DUMP_MAX)
-		s->broken = true;
-	if (!s->broken)
-		put(s, p, n);
-	return s->broken ? -1 : 0;
+	return fwrite(p, 1, n, arg) == n ? 0 : -1;
 }
 
-/* The spool tells it in one go. */
+/* The spool tells it in one go, the client may read it slowly: a file holds it. */
 static int
 begin_dump(struct show *s)
 {
-	if (spool_dump(queue_spool, put_cb, s) == -1)
-		s->broken = true;
+	int	 fd = open(DUMP, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
+
+	if (fd == -1 || unlink(DUMP) == -1 ||
+	    (s->dump = fdopen(fd, "w+")) == NULL) {
+		fail(s, "create " DUMP ": %s", strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return 0;
+	}
+	if (spool_dump(queue_spool, dump_cb, s->dump) == -1 ||
+	    fseek(s->dump, 0, SEEK_SET) == -1)
+		fail(s, "dump of the spool: %s", strerror(errno));
 	return 0;
+}
+
+static int
+more_dump(struct show *s)
+{
+	char	*to = room(s, PIECE);
+	size_t	 n;
+
+	if (to == NULL)
+		return 0;
+	n = fread(to, 1, PIECE, s->dump);
+	s->len += n;
+	s->broken = ferror(s->dump);
+	return n > 0;
 }
 
 static int
@@ -295,7 +322,7 @@ static const struct row {
 	[CONTROL_QUEUE]		= { begin_queue,	more_queue },
 	[CONTROL_MESSAGE]	= { begin_message,	more_message },
 	[CONTROL_STATS]		= { begin_stats,	NULL },
-	[CONTROL_DUMP]		= { begin_dump,		NULL },
+	[CONTROL_DUMP]		= { begin_dump,		more_dump },
 	[CONTROL_STOP]		= { begin_stop,		NULL },
 };
 
@@ -356,6 +383,8 @@ show_failed(const struct show *s)
 void
 show_free(struct show *s)
 {
+	if (s->dump != NULL)
+		fclose(s->dump);
 	free(s->names);
 	free(s->buf);
 	free(s);

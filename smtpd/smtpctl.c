@@ -7,35 +7,101 @@
 
 #include <err.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/nearest.h"
 #include "smtpd/control.h"
 
-static const struct {
-	const char	*words[2];
-	enum control_command command;
-	int		 id;		/* an argument follows */
-} commands[] = {
-	{ { "show", "queue" },		CONTROL_QUEUE,		0 },
-	{ { "show", "message" },	CONTROL_MESSAGE,	1 },
-	{ { "show", "stats" },		CONTROL_STATS,		0 },
-	{ { "dump", NULL },		CONTROL_DUMP,		0 },
-	{ { "stop", NULL },		CONTROL_STOP,		0 },
-};
+#define WORDS	2
 
-static void
+static const struct command {
+	const char	*words[WORDS];
+	enum control_command command;
+	bool		 id;		/* one follows */
+} commands[] = {
+	{ { "show", "queue" },		CONTROL_QUEUE,		false },
+	{ { "show", "message" },	CONTROL_MESSAGE,	true },
+	{ { "show", "stats" },		CONTROL_STATS,		false },
+	{ { "dump", NULL },		CONTROL_DUMP,		false },
+	{ { "stop", NULL },		CONTROL_STOP,		false },
+};
+#define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
+
+static noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: smtpctl [-s socket] show queue\n"
-	    "       smtpctl [-s socket] show message id\n"
-	    "       smtpctl [-s socket] show stats\n"
-	    "       smtpctl [-s socket] dump\n"
-	    "       smtpctl [-s socket] stop\n");
+	size_t	 i;
+
+	for (i = 0; i < NCOMMANDS; i++)
+		fprintf(stderr, "%s smtpctl [-s socket] %s%s%s%s\n",
+		    i == 0 ? "usage:" : "      ", commands[i].words[0],
+		    commands[i].words[1] != NULL ? " " : "",
+		    commands[i].words[1] != NULL ? commands[i].words[1] : "",
+		    commands[i].id ? " id" : "");
 	exit(2);
+}
+
+static int
+length(const struct command *c)
+{
+	return c->words[1] != NULL ? 2 : 1;
+}
+
+/* How many words of the command argv begins with. */
+static int
+agree(const struct command *c, int argc, char *argv[])
+{
+	int	 n = 0;
+
+	while (n < length(c) && n < argc && strcmp(argv[n], c->words[n]) == 0)
+		n++;
+	return n;
+}
+
+/* Names the word that is none, or that it should stand there, and what would be right. */
+static noreturn void
+no_command(int argc, char *argv[])
+{
+	struct nearest	 near;
+	int		 best = 0, n;
+	size_t		 i;
+
+	for (i = 0; i < NCOMMANDS; i++)
+		if ((n = agree(&commands[i], argc, argv)) > best)
+			best = n;
+	if (best == argc) {
+		warnx("a word is missing behind \"%s\"", argv[argc - 1]);
+		usage();
+	}
+	nearest_init(&near, slice_str(argv[best]));
+	for (i = 0; i < NCOMMANDS; i++)
+		if (agree(&commands[i], argc, argv) == best)
+			nearest_try(&near, commands[i].words[best]);
+	if (near.best[0] != NULL)
+		warnx("%s: no such command; did you mean \"%s\"?", argv[best],
+		    near.best[0]);
+	else
+		warnx("%s: no such command", argv[best]);
+	usage();
+}
+
+static uint64_t
+parse_id(const char *s)
+{
+	uint64_t	 id = strtoull(s, NULL, 16);
+	size_t		 n = strlen(s);
+
+	if (strspn(s, "0123456789abcdefABCDEF") != n ||
+	    (n != 8 && n != 16) || id == 0)
+		errx(2, "%s: not a message id (8 hexadecimal digits) or envelope id (16)",
+		    s);
+	return id;
 }
 
 static struct control_request
@@ -43,27 +109,26 @@ parse(int argc, char *argv[])
 {
 	struct control_request	 r = { .magic = CONTROL_MAGIC,
 	    .version = CONTROL_VERSION };
-	size_t			 i, len;
+	const struct command	*c;
 	int			 n;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		n = commands[i].words[1] != NULL ? 2 : 1;
-		if (argc != n + commands[i].id ||
-		    strcmp(argv[0], commands[i].words[0]) != 0 ||
-		    (n == 2 && strcmp(argv[1], commands[i].words[1]) != 0))
-			continue;
-		r.command = commands[i].command;
-		if (!commands[i].id)
-			return r;
-		r.id = strtoull(argv[n], NULL, 16);
-		len = strlen(argv[n]);
-		if (strspn(argv[n], "0123456789abcdefABCDEF") != len ||
-		    (len != 8 && len != 16) || r.id == 0)
-			errx(2, "%s: not a message id (8 hexadecimal digits) or envelope id (16)",
-			    argv[n]);
-		return r;
+	for (c = commands; c < commands + NCOMMANDS; c++)
+		if (agree(c, argc, argv) == length(c))
+			break;
+	if (c == commands + NCOMMANDS)
+		no_command(argc, argv);
+	n = length(c);
+	if (c->id && argc == n) {
+		warnx("an id is missing behind \"%s\"", argv[argc - 1]);
+		usage();
 	}
-	usage();
+	if (argc > n + c->id) {
+		warnx("%s: nothing may stand there", argv[n + c->id]);
+		usage();
+	}
+	r.command = c->command;
+	if (c->id)
+		r.id = parse_id(argv[n]);
 	return r;
 }
 

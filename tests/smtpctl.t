@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # smtpctl: what it shows of a queue with deferred mail, and how it fails.
 . tests/lib.sh
-plan 37
+plan 53
 
 refused()	# DESCRIPTION EXPECTED-STDERR-PATTERN ARGUMENTS...
 {
@@ -13,10 +13,17 @@ refused()	# DESCRIPTION EXPECTED-STDERR-PATTERN ARGUMENTS...
 	ok "$what: says why" grep -q "$pattern" "$T/err"
 }
 
+child() { for p in $(ps -o pid= --ppid "$smtpd_pid"); do tr '\0' ' ' <"/proc/$p/cmdline" | grep -q "smtpd: $1" && echo "$p"; done; }
+
 refused "no command" '^usage: smtpctl'
-refused "unknown command" '^usage: smtpctl' show nothing
-refused "too many arguments" '^usage: smtpctl' show queue now
-refused "an id is missing" '^usage: smtpctl' show message
+refused "unknown command" '^smtpctl: nonsense: no such command$' nonsense
+ok "with the usage behind it" grep -q '^usage: smtpctl .* show queue$' "$T/err"
+refused "one letter is missing" '^smtpctl: dmp: no such command; did you mean "dump"?$' dmp
+refused "unknown second word" 'nothing: no such command' show nothing
+refused "exchanged letters" 'qeueu: no such command; did you mean "queue"?' show qeueu
+refused "the second word is missing" 'a word is missing behind "show"' show
+refused "too many arguments" 'now: nothing may stand there' show queue now
+refused "an id is missing" 'an id is missing behind "message"' show message
 refused "not an id" 'xyz: not a message id' show message xyz
 refused "an id of another length" 'abc: not a message id' show message abc
 refused "no daemon" 'is smtpd running' -s "$T/nothing" show queue
@@ -39,16 +46,24 @@ ok "the daemon starts" smtpd_start
 
 is "$("$SMTPCTL" show queue)" "" "an empty queue is no line"
 
+# It says nothing; how long it is borne is looked at in the end.
+perl -MIO::Socket::UNIX -e '
+	$s = IO::Socket::UNIX->new(Peer => $ARGV[0]); $since = time;
+	print scalar(sysread $s, $b, 1), " ", time - $since, "\n"' \
+    "$SMTPD_CONTROL" >"$T/silent" &
+silent_pid=$!
+
 printf 'Subject: ctl\n\nfirst line\n' |
-    "$SENDMAIL" -f "sender@example.org" "$USER_NAME@localhost"
+    "$SENDMAIL" -f "sender|pipe@example.org" "$USER_NAME@localhost"
 deferred() { "$SMTPCTL" show queue | grep -q '|deferred|'; }
 ok "a command that exits 75 defers" wait_for "$PATIENCE" deferred
 
 "$SMTPCTL" show queue >"$T/queue"
 is "$(wc -l <"$T/queue" | tr -d ' ')" 1 "a line an envelope"
+# A "|" in an address is no separator.
 IFS='|' read -r evpid state action user sender dest size arrival attempts next rest <"$T/queue"
 is "$state|$action|$user|$sender|$dest|$attempts|$rest" \
-    "deferred|later|$USER_NAME|sender@example.org|$USER_NAME@localhost|1|" \
+    "deferred|later|$USER_NAME|sender\\174pipe@example.org|$USER_NAME@localhost|1|" \
     "its fields"
 is "$(expr "$evpid" : '[0-9a-f]*$')" 16 "an envelope id has 16 digits"
 now=$(date +%s)
@@ -86,9 +101,41 @@ is "$(perl -MIO::Socket::UNIX -e '
 	syswrite $s, "\0" x 24; print <$s>' "$SMTPD_CONTROL")" \
     "error: smtpctl and smtpd are of different versions" "a wrong magic"
 
+# Read slowly it is whole, and others are answered meanwhile.
+{ printf 'Subject: large\n\n'; yes 0123456789 | head -n 100000; } >"$T/large"
+"$SENDMAIL" -f "sender@example.org" "$USER_NAME@localhost" <"$T/large"
+two() { [ "$("$SMTPCTL" show queue | grep -c '|deferred|')" = 2 ]; }
+ok "a large message is deferred" wait_for "$PATIENCE" two
+large=$("$SMTPCTL" show queue | tail -n 1 | cut -c 1-8)
+"$SMTPCTL" show message "$large" | { sleep 2; cat; } >"$T/slowly" &
+slow_pid=$!
+is "$("$SMTPCTL" show queue | wc -l | tr -d ' ')" 2 "while one reads slowly another is answered"
+wait "$slow_pid"
+is "$(tail -n 100000 "$T/slowly" | cksum)" "$(tail -n 100000 "$T/large" | cksum)" \
+    "what was read slowly is whole"
+
+# No descriptor is left: the queue waits, and does not spin.
+queue=$(child queue)
+ticks() { awk '{ print $14 + $15 }' "/proc/$queue/stat"; }
+prlimit --pid "$queue" --nofile=5:1024
+before=$(ticks)
+"$SMTPCTL" show queue >"$T/waited" &
+later_pid=$!
+sleep 2
+after=$(ticks)
+ok "without a descriptor the queue is idle" test $((after - before)) -lt 50
+prlimit --pid "$queue" --nofile=1024:1024
+wait "$later_pid"
+is "$(wc -l <"$T/waited" | tr -d ' ')" 2 "with one again it answers who waited"
+
 : >"$T/open"
 gone() { [ -z "$("$SMTPCTL" show queue)" ]; }
 ok "tried again, it is delivered" wait_for $((PATIENCE + 15)) gone
+
+wait "$silent_pid"
+read -r got took <"$T/silent"
+is "$got" 0 "who says nothing is hung up on"
+ok "after some seconds" test "$took" -ge 9 -a "$took" -le $((15 + PATIENCE))
 
 "$SMTPCTL" stop
 ended() { ! kill -0 "$smtpd_pid" 2>/dev/null; }
