@@ -77,7 +77,12 @@ enum verdict {			/* of a recipient; smtp_reply.c has the words */
 	VERDICT_ERROR		/* 550 an alias says error:... */
 };
 
-enum commit_result { COMMIT_OK, COMMIT_TEMPFAIL /* 451 */, COMMIT_FULL /* 452 */ };
+enum commit_result {
+	COMMIT_OK,
+	COMMIT_TEMPFAIL,	/* 451 */
+	COMMIT_FULL,		/* 452 */
+	COMMIT_REFUSED		/* 5xx: its envelopes are more than a message may have */
+};
 
 enum job_result { JOB_DONE, JOB_TEMPFAIL, JOB_PERMFAIL };
 

@@ -72,8 +72,10 @@ enum ring { RING_NONE, RING_FEED, RING_WANT_FRESH, RING_WANT_OLD, RING_IDLE, RIN
 /* A user that has mail: its deliver, and what waits for it. */
 struct user {
 	RB_ENTRY(user)	 tree;
-	TAILQ_ENTRY(user) entry;	/* of the ring */
+	TAILQ_ENTRY(user) entry;	/* of the ring, */
 	enum ring	 ring;
+	TAILQ_ENTRY(user) held;		/* and of those that have a deliver */
+	bool		 holds;
 	bool		 counted;	/* among the delivers */
 	struct ipc	*deliver;	/* NULL: none */
 	bool		 asked;		/* the parent was asked for one, */
@@ -123,13 +125,13 @@ struct message	*envelope_decode(struct slice text);
 struct message	*message_new(uint32_t msgid);
 /* What the commit says. -1: ENOMEM. */
 int		 message_fill(struct message *, const struct ipc_commit *, int64_t arrival);
-/* NULL with errno: E2BIG too many or too long, EINVAL not its evpid or no user name. */
+/* NULL with errno: E2BIG too many or too long, EINVAL not its evpid or no user's name. */
 struct envelope	*message_add(struct message *, const struct ipc_envelope *);
 void		 message_free(struct message *);	/* envelopes are in no list */
 struct message	*message_find(uint32_t msgid);
 int		 message_enlist(struct message *);	/* found by its msgid from now on */
-/* Keeps content in memory; false: enough is kept already (unless forced), or ENOMEM. */
-bool		 message_keep(struct message *, struct slice, bool force);
+/* Keeps content in memory; false: enough is kept already (more may be that is needed), or ENOMEM. */
+bool		 message_keep(struct message *, struct slice, bool needed);
 /* An envelope has had its first try: content is not kept for the second. */
 void		 message_touched(struct envelope *);
 /* The envelope has its fate and is gone, and with the last one the message. */
@@ -187,7 +189,7 @@ void		 sched_stopped(struct envelope *);	/* running no more, in no list */
 struct user	*sched_want_next(void);
 /* A user whose deliver should make room for another's, if that is needed. */
 struct user	*sched_leave_next(void);
-/* When a user that has to wait may have a deliver again; 0: none waits. */
+/* When a user that has to wait may have a deliver; 0: none waits. */
 uint64_t	 sched_want_due(void);
 /* Takes one ready envelope of the user out of its lists; NULL: none. */
 struct envelope	*sched_unready(struct user *);

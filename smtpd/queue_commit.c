@@ -15,7 +15,7 @@
 #include "smtpd/queue.h"
 
 #define WINDOW		(1024 * 1024)	/* content that smtp may send ahead */
-#define TEXT_MAX	(2 * 1024 * 1024) /* of envelopes: a copy, with states, must fit a segment */
+#define TEXT_MAX	(7 * 1024 * 1024) /* of envelopes: half a segment holds it, states and content */
 #define COMMIT_TIME	(60 * SECOND)	/* that a commit waits for its envelopes */
 
 struct tx {
@@ -44,6 +44,7 @@ static struct txs	 appended = TAILQ_HEAD_INITIALIZER(appended);
 static struct orphan	*orphans;	/* that no smtp was there to be told of */
 static size_t		 norphans;
 static bool		 told_full;
+static bool		 lease_owed;	/* smtp was not given the one that it asked for */
 
 struct queue_counters	 queue_counters;
 
@@ -107,7 +108,15 @@ tx_drop(struct tx *tx)
 static enum commit_result
 result_of(int error)
 {
-	return error == ENOSPC || error == EDQUOT ? COMMIT_FULL : COMMIT_TEMPFAIL;
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+		return COMMIT_FULL;
+	case E2BIG:
+		return COMMIT_REFUSED;
+	default:
+		return COMMIT_TEMPFAIL;
+	}
 }
 
 /* Told at the commit; what follows until then is dropped. */
@@ -136,7 +145,7 @@ commit_lease(void)
 {
 	uint32_t	 first = lease_new();
 
-	if (first == 0)
+	if ((lease_owed = first == 0))
 		return;
 	ipc_begin(queue_smtp, IPC_LEASE);
 	ipc_put_u32(queue_smtp, first);
@@ -149,13 +158,15 @@ static void	append_if_whole(struct tx *);
 void
 commit_envelope(const struct ipc_envelope *m)
 {
-	struct tx	*tx = tx_get(m->msgid);
+	struct tx		*tx = tx_get(m->msgid);
+	enum commit_result	 result;
 
 	if (tx == NULL || tx->list == &appended)
 		return;
-	if (message_add(tx->msg, m) == NULL) {
+	if (!tx->failed && message_add(tx->msg, m) == NULL) {
+		result = result_of(errno);
 		log_warn("envelope %016" PRIx64, m->evpid);
-		tx_fail(tx, COMMIT_TEMPFAIL);
+		tx_fail(tx, result);
 	}
 	if (tx->list == &incomplete)
 		append_if_whole(tx);
@@ -240,7 +251,7 @@ append(struct tx *tx, struct slice content)
 	a.envelope.p = text;
 	/* Known from now on: after the flush nothing may fail. */
 	if ((r = message_enlist(m)) == 0) {
-		errno = EMSGSIZE;
+		errno = E2BIG;
 		r = a.envelope.n > TEXT_MAX ? -1 :
 		    spool_append(queue_spool, &a, &m->recno);
 	}
@@ -405,6 +416,8 @@ commit_check_time(void)
 {
 	struct tx	*tx;
 
+	if (lease_owed && queue_smtp != NULL)
+		commit_lease();
 	while ((tx = TAILQ_FIRST(&incomplete)) != NULL &&
 	    loop_mono() - tx->since >= COMMIT_TIME) {
 		log_warnx("commit of %08x: %u of its %u envelopes came, refused",
@@ -454,6 +467,7 @@ commit_smtp_lost(void)
 	struct tx	*tx;
 
 	lease_revoke_all();
+	lease_owed = false;
 	while ((tx = TAILQ_FIRST(&collecting)) != NULL)
 		tx_drop(tx);
 	TAILQ_FOREACH(tx, &incomplete, entry)

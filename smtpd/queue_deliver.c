@@ -18,6 +18,7 @@
 #define WINDOW		(1024 * 1024)	/* no deliver may have more content sent ahead */
 #define JOB_TIME	(600 * SECOND)	/* without an answer */
 #define ASK_TIME	(60 * SECOND)	/* ask the parent again */
+#define IDLE_TIME	(40 * SECOND)	/* see deliver_check_time() */
 #define HOLD_FIRST	(SECOND / 10)	/* before another deliver, if one did nothing */
 #define HOLD_DOUBLES	6		/* each time, so often */
 
@@ -171,7 +172,7 @@ want(struct user *u)
 	ipc_end(proc_parent);
 }
 
-/* An idle one whose place another user needs: it ends when its channel does. */
+/* An idle one: it ends when its channel does. */
 static void
 leave(struct user *u)
 {
@@ -189,12 +190,12 @@ deliver_turn(void)
 	sched_wake();
 	if (queue_stopping || proc_parent == NULL)
 		return;
-	while ((u = sched_feed_next()) != NULL)
-		run(sched_take(u));
 	while ((u = sched_leave_next()) != NULL)
 		leave(u);
 	while ((u = sched_want_next()) != NULL)
 		want(u);
+	while ((u = sched_feed_next()) != NULL)
+		run(sched_take(u));
 }
 
 /* -- answers -- */
@@ -357,6 +358,17 @@ hangs(const struct user *u)
 	return loop_mono() - since >= JOB_TIME;
 }
 
+static bool
+is_idle(const struct user *u)
+{
+	return u->nrunning == 0 && loop_mono() - u->heard >= IDLE_TIME;
+}
+
+/*
+ * A deliver that has been idle for 60 s ends itself, and a job that it was
+ * given in that moment would be its death.  So it is left before: this is
+ * called every 10 s, and in each turn before jobs are given.
+ */
 void
 deliver_check_time(void)
 {
@@ -365,6 +377,8 @@ deliver_check_time(void)
 	for (u = user_next(NULL); u != NULL; u = user_next(u)) {
 		if (u->deliver != NULL && hangs(u))
 			end(u, "it has not answered for 10 minutes");
+		else if (u->deliver != NULL && is_idle(u))
+			leave(u);
 		/* The parent could not start one, and did not say so. */
 		if (u->asked && loop_mono() - u->asked_at >= ASK_TIME) {
 			u->asked = false;

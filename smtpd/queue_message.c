@@ -8,7 +8,9 @@
 
 #include "smtpd/queue.h"
 
-#define CONTENT_BOUND	(64 * 1024 * 1024)	/* kept in all; the rest is read again */
+/* Kept in all; the rest is read again.  The spare part is for what is nowhere else yet. */
+#define CONTENT_BOUND	(64 * 1024 * 1024)
+#define CONTENT_SPARE	(8 * 1024 * 1024)
 
 static struct u64map	 by_msgid;
 static size_t		 content_bytes;
@@ -79,8 +81,10 @@ message_add(struct message *m, const struct ipc_envelope *from)
 		errno = E2BIG;
 		return NULL;
 	}
+	/* A login is a C string to the parent; any byte may be in the rest. */
 	if (from->evpid >> 32 != m->msgid || from->user.n == 0 ||
-	    from->user.n > ENVELOPE_MAX) {
+	    from->user.n > ENVELOPE_MAX ||
+	    memchr(from->user.p, '\0', from->user.n) != NULL) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -116,10 +120,12 @@ drop_content(struct message *m)
 }
 
 bool
-message_keep(struct message *m, struct slice content, bool force)
+message_keep(struct message *m, struct slice content, bool needed)
 {
+	size_t	 bound = CONTENT_BOUND - (needed ? 0 : CONTENT_SPARE);
+
 	if (content.n == 0 || m->size != content.n ||
-	    (content_bytes + content.n > CONTENT_BOUND && !force) ||
+	    content_bytes + content.n > bound ||
 	    (m->content = malloc(content.n)) == NULL)
 		return false;
 	memcpy(m->content, content.p, content.n);

@@ -25,9 +25,11 @@ static TAILQ_HEAD(ring_head, user) rings[RING_MAX] = {
 	[RING_WANT_OLD]	= TAILQ_HEAD_INITIALIZER(rings[RING_WANT_OLD]),
 	[RING_IDLE]	= TAILQ_HEAD_INITIALIZER(rings[RING_IDLE]),
 };
+static TAILQ_HEAD(, user)	 holders = TAILQ_HEAD_INITIALIZER(holders);
 static struct envelope		**heap;		/* heap[1] is tried first */
 static size_t			 heap_size;
 static struct sched_count	 count;
+static size_t			 nwant;		/* users that need a deliver */
 static bool			 old_turn;
 
 RB_GENERATE(users, user, tree, user_cmp)
@@ -107,6 +109,25 @@ ring_of(const struct user *u)
 	return RING_FEED;
 }
 
+static bool
+wants(enum ring ring)
+{
+	return ring == RING_WANT_FRESH || ring == RING_WANT_OLD;
+}
+
+/* In the order in which they were met. */
+static void
+place_holder(struct user *u)
+{
+	if (u->holds == (u->deliver != NULL))
+		return;
+	u->holds = u->deliver != NULL;
+	if (u->holds)
+		TAILQ_INSERT_TAIL(&holders, u, held);
+	else
+		TAILQ_REMOVE(&holders, u, held);
+}
+
 void
 user_place(struct user *u)
 {
@@ -115,8 +136,10 @@ user_place(struct user *u)
 
 	count.delivers += counted - u->counted;
 	u->counted = counted;
+	place_holder(u);
 	if (ring == u->ring)
 		return;
+	nwant += wants(ring) - wants(u->ring);
 	if (u->ring != RING_NONE)
 		TAILQ_REMOVE(&rings[u->ring], u, entry);
 	u->ring = ring;
@@ -147,6 +170,18 @@ first_due(enum ring ring)
 	return u;
 }
 
+static void
+all_stay(void)
+{
+	struct user	*u;
+
+	TAILQ_FOREACH(u, &holders, held)
+		if (u->leaving) {
+			u->leaving = false;
+			user_place(u);
+		}
+}
+
 /* Users with new mail and those with old mail only take turns. */
 struct user *
 sched_want_next(void)
@@ -154,48 +189,52 @@ sched_want_next(void)
 	struct user	*fresh = first_due(RING_WANT_FRESH);
 	struct user	*old = first_due(RING_WANT_OLD);
 
-	if ((fresh == NULL && old == NULL) || count.delivers >= DELIVERS)
+	if (fresh == NULL && old == NULL) {
+		all_stay();
+		return NULL;
+	}
+	if (count.delivers >= DELIVERS)
 		return NULL;
 	old_turn = !old_turn;
 	return fresh == NULL || (old != NULL && old_turn) ? old : fresh;
 }
 
-static bool
-crowded(void)
-{
-	return count.delivers >= DELIVERS &&
-	    (first_due(RING_WANT_FRESH) != NULL || first_due(RING_WANT_OLD) != NULL);
-}
-
 /*
- * When all places are taken: an idle deliver goes at once, else one that had
- * its turn gets no more, and goes when it is done.
+ * When the places do not suffice: an idle deliver goes at once, others that
+ * had their turn get no more, as many as are needed, and go when they are done.
  */
 struct user *
 sched_leave_next(void)
 {
-	static struct user	*leaver;	/* who was told */
-	struct user		*u;
+	struct user	*u;
+	size_t		 n = 0;
 
-	if (!crowded()) {
-		if (leaver != NULL && leaver->leaving) {
-			leaver->leaving = false;
-			user_place(leaver);
-		}
+	if (count.delivers + nwant <= DELIVERS ||
+	    (first_due(RING_WANT_FRESH) == NULL &&
+	    first_due(RING_WANT_OLD) == NULL))
 		return NULL;
-	}
-	if ((u = TAILQ_FIRST(&rings[RING_IDLE])) != NULL)
-		return u;
-	if (leaver != NULL && leaver->leaving)
-		return NULL;
-	TAILQ_FOREACH(u, &rings[RING_FEED], entry)
-		if (loop_mono() - u->met >= TURN)
+	TAILQ_FOREACH(u, &holders, held) {
+		if (!TAILQ_EMPTY(&rings[RING_IDLE]) ||
+		    n == count.delivers + nwant - DELIVERS ||
+		    loop_mono() - u->met < TURN)
 			break;
-	if ((leaver = u) != NULL) {
 		u->leaving = true;
 		user_place(u);
+		n++;
 	}
-	return NULL;
+	return TAILQ_FIRST(&rings[RING_IDLE]);
+}
+
+/* When the next turn is over. */
+static uint64_t
+turn_due(void)
+{
+	struct user	*u;
+
+	TAILQ_FOREACH(u, &holders, held)
+		if (!u->leaving)
+			break;
+	return u != NULL && u->met + TURN > loop_mono() ? u->met + TURN : 0;
 }
 
 uint64_t
@@ -206,6 +245,10 @@ sched_want_due(void)
 	uint64_t		 due = 0;
 	size_t			 i;
 
+	if (nwant == 0)
+		return 0;
+	if (count.delivers >= DELIVERS)
+		return turn_due();
 	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		TAILQ_FOREACH(u, &rings[want[i]], entry)
 			if (u->not_before > loop_mono() &&

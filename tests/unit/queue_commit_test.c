@@ -407,21 +407,38 @@ test_space(void **state)
 static void
 test_long(void **state)
 {
-	char	 rcpt[2001];
+	char	 rcpt[1001] = "";
 	int	 i;
 
 	(void)state;
 	memset(rcpt, '\001', sizeof(rcpt) - 1);
-	rcpt[sizeof(rcpt) - 1] = '\0';
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 2000; i++) {
 		envelope(next, "alice", rcpt);
 		if (i % 20 == 0)
 			hear();
 	}
 	hear();
-	commit(next, 300, 1, "x");
+	commit(next, 2000, 1, "x");
 	turn();
-	answered(next++, COMMIT_TEMPFAIL);
+	answered(next++, COMMIT_REFUSED);
+	/* One that is too long, and one too many, say so as well. */
+	envelope(next, "alice", "a");
+	for (i = 0; i <= SPOOL_NRCPT; i++) {
+		envelope(next + 1, "alice", "a");
+		if (i % 1000 == 0)
+			hear();
+	}
+	memset(rcpt, 'r', sizeof(rcpt) - 1);
+	rcpt[1000] = 'r';
+	commit_envelope(&(struct ipc_envelope){ .msgid = next,
+	    .evpid = (uint64_t)next << 32, .user = SLICE("alice"),
+	    .rcpt = slice_make(rcpt, 1001), .dest = slice_make(rcpt, 24) });
+	commit(next, 2, 1, "x");
+	turn();
+	answered(next++, COMMIT_REFUSED);
+	commit(next, SPOOL_NRCPT + 1, 1, "x");
+	turn();
+	answered(next++, COMMIT_REFUSED);
 	assert_int_equal(disk.flushes, 0);
 }
 

@@ -164,7 +164,8 @@ test_any_bytes(void **state)
 		there_and_back(m);
 	}
 	m = message(slice_make(all, sizeof(all)));
-	add(m, 7, 7, slice_make(all, sizeof(all)), slice_make(all, sizeof(all)));
+	add(m, 7, 7, slice_make(all + 1, sizeof(all) - 1),
+	    slice_make(all, sizeof(all)));
 	add(m, UINT32_MAX, INT64_MAX, SLICE("bob"), SLICE("b"));
 	there_and_back(m);
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -203,6 +204,7 @@ test_refused(void **state)
 	} rows[] = {
 		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice") },	0 },
 		{ { .evpid = 0xfedcba9800000001 },				EINVAL },
+		{ { .evpid = 0xfedcba9800000001, .user = SLICE("al\0ce") },	EINVAL },
 		{ { .evpid = 1, .user = SLICE("alice") },			EINVAL },
 		{ { .evpid = 0xfedcba9900000001, .user = SLICE("alice") },	EINVAL },
 		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice"),
@@ -327,9 +329,14 @@ test_content(void **state)
 	for (i = 0; i < 66; i++) {
 		assert_non_null(m[i] = message_new((uint32_t)i + 1));
 		m[i]->size = sizeof(bytes);
-		assert_int_equal(message_keep(m[i], content, i == 65), i != 64);
+		/* 64 MiB in all, the last 8 for what is needed. */
+		assert_int_equal(message_keep(m[i], content, false), i < 56);
+		if (i >= 56)
+			assert_int_equal(message_keep(m[i], content, true), i < 64);
 	}
-	/* The forced one goes, and one whose only envelope was tried. */
+	/* The needed ones go, and one whose envelopes were tried. */
+	for (i = 56; i < 64; i++)
+		message_free(m[i]);
 	message_free(m[65]);
 	add(m[0], 1, 0, SLICE("alice"), SLICE(""));
 	add(m[0], 2, 0, SLICE("alice"), SLICE(""));
@@ -341,8 +348,9 @@ test_content(void **state)
 	assert_null(m[0]->content);
 	assert_true(message_keep(m[64], content, false));
 	assert_false(message_keep(m[0], slice_make(bytes, 1), true));	/* not its size */
-	for (i = 0; i < 65; i++)
+	for (i = 0; i < 56; i++)
 		message_free(m[i]);
+	message_free(m[64]);
 }
 
 /* An envelope with its fate goes, the last one takes the message along. */

@@ -7,6 +7,29 @@
 /* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
 #include "tests/unit/queue_sched_world.h"
 
+#define LARGE	(3 * 1024 * 1024)
+
+static void
+grant(uint32_t n)
+{
+	ipc_begin(them.ipc, IPC_WINDOW);
+	ipc_put_u32(them.ipc, n);
+	ipc_end(them.ipc);
+}
+
+/* Takes what is being sent of a large message, to its end. */
+static void
+stream_all(struct user *u)
+{
+	int	 i;
+
+	for (i = 0; i < 100 && u->stream != NULL; i++) {
+		grant(100000);
+		turn(u);
+	}
+	assert_null(u->stream);
+}
+
 static void
 test_backoff(void **state)
 {

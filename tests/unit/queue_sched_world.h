@@ -5,7 +5,7 @@
 /*
  * The queue's schedule without its process: time, timers, spool and log of the
  * test's own, a parent and a deliver at the other ends of real channels.  For
- * queue_sched_test.c.
+ * queue_sched_test.c and queue_turn_test.c.
  */
 #include <sys/socket.h>
 
@@ -303,29 +303,6 @@ die(struct user *u)
 	ipc_free(them.ipc);
 	them = (struct deliver){ 0 };
 	turn(u);
-}
-
-#define LARGE	(3 * 1024 * 1024)
-
-static void
-grant(uint32_t n)
-{
-	ipc_begin(them.ipc, IPC_WINDOW);
-	ipc_put_u32(them.ipc, n);
-	ipc_end(them.ipc);
-}
-
-/* Takes what is being sent of a large message, to its end. */
-static void
-stream_all(struct user *u)
-{
-	int	 i;
-
-	for (i = 0; i < 100 && u->stream != NULL; i++) {
-		grant(100000);
-		turn(u);
-	}
-	assert_null(u->stream);
 }
 
 /* -- messages -- */
