@@ -403,6 +403,38 @@ test_space(void **state)
 	assert_int_equal(told.space, 1);
 }
 
+/* A fate is flushed within a second, with a commit if there is one, and again if that fails. */
+static void
+test_fates(void **state)
+{
+	(void)state;
+	disk.dirty = 2;
+	queue_fates_waiting();
+	turn();
+	assert_int_equal(disk.flushes, 0);
+	disk.flush_error = EIO;
+	advance(1);
+	assert_int_equal(disk.flushes, 1);
+	queue_fates_waiting();
+	advance(5);
+	assert_int_equal(disk.flushes, 1);
+	disk.flush_error = 0;
+	advance(5);
+	assert_int_equal(disk.flushes, 2);
+	advance(100);
+	assert_int_equal(disk.flushes, 2);
+
+	disk.dirty = 2;
+	queue_fates_waiting();
+	envelope(next, "alice", "a");
+	commit(next, 1, 1, "x");
+	turn();
+	answered(next++, COMMIT_OK);
+	assert_int_equal(disk.flushes, 3);
+	advance(10);
+	assert_int_equal(disk.flushes, 3);
+}
+
 /* Envelopes whose text the log could not copy are refused before it is asked. */
 static void
 test_long(void **state)
@@ -482,6 +514,7 @@ main(void)
 		cmocka_unit_test_setup(test_large, begin),
 		cmocka_unit_test_setup(test_smtp_lost, begin),
 		cmocka_unit_test_setup(test_space, begin),
+		cmocka_unit_test_setup(test_fates, begin),
 		cmocka_unit_test_setup(test_long, begin),
 		cmocka_unit_test_setup(test_stop, begin),
 	};

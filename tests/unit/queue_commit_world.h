@@ -38,6 +38,12 @@ static void		(*end_of_turn)(void);
 static bool		 stopped;
 static event_callback_fn tick;
 
+static struct timer {
+	struct event	*ev;
+	event_callback_fn fn;
+	uint64_t	 due;		/* 0: not pending */
+} timers[16];
+
 uint64_t
 loop_mono(void)
 {
@@ -62,32 +68,56 @@ loop_stop(void)
 	stopped = true;
 }
 
-/* Channels are read when the test says so; the timer that counts is the tick. */
+static struct timer *
+timer_of(const struct event *ev)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(timers); i++)
+		if (timers[i].ev == ev)
+			return &timers[i];
+	return NULL;
+}
+
+/* Only timers count: channels are read when the test says so. */
 int
 event_assign(struct event *ev, struct event_base *base, evutil_socket_t fd,
     short what, event_callback_fn fn, void *arg)
 {
-	(void)ev;
 	(void)base;
 	(void)arg;
 	if (fd == -1 && what & EV_PERSIST)
 		tick = fn;
+	else if (fd == -1)
+		*timer_of(NULL) = (struct timer){ ev, fn, 0 };
 	return 0;
 }
 
 int
 event_add(struct event *ev, const struct timeval *tv)
 {
-	(void)ev;
-	(void)tv;
+	struct timer	*t = timer_of(ev);
+
+	if (t != NULL)
+		t->due = mono + (uint64_t)tv->tv_sec * SECOND +
+		    (uint64_t)tv->tv_usec * 1000 + 1;
 	return 0;
 }
 
 int
 event_del(struct event *ev)
 {
-	(void)ev;
+	if (timer_of(ev) != NULL)
+		timer_of(ev)->due = 0;
 	return 0;
+}
+
+int
+event_pending(const struct event *ev, short what, struct timeval *tv)
+{
+	(void)what;
+	(void)tv;
+	return timer_of(ev) != NULL && timer_of(ev)->due != 0;
 }
 
 #define QUIET(name)				\
@@ -193,6 +223,7 @@ control_open(int fd)
 static struct disk {
 	int		 append_error, flush_error, write_error, full;
 	int		 flushes, appended;	/* since the last flush */
+	int		 dirty;
 	int		 bigs, ended;		/* there are, and finished */
 	size_t		 content;		/* bytes of the last append */
 	uint32_t	 nrcpt;
@@ -273,6 +304,8 @@ spool_flush(struct spool *sp)
 	(void)sp;
 	disk.flushes++;
 	disk.appended = 0;
+	if (disk.flush_error == 0)
+		disk.dirty = 0;
 	errno = disk.flush_error;
 	return disk.flush_error != 0 ? -1 : 0;
 }
@@ -332,7 +365,7 @@ int
 spool_dirty(const struct spool *sp)
 {
 	(void)sp;
-	return 0;
+	return disk.appended > 0 ? 1 : disk.dirty;
 }
 
 /* -- peers -- */
@@ -421,6 +454,21 @@ turn(void)
 	end_of_turn();
 	ipc_flush_all();
 	ipc_drain(smtp);
+}
+
+/* Time passes, then there is a turn. */
+static void
+advance(uint64_t seconds)
+{
+	size_t	 i;
+
+	mono += seconds * SECOND + 2;
+	for (i = 0; i < nitems(timers); i++)
+		if (timers[i].due != 0 && timers[i].due <= mono) {
+			timers[i].due = 0;
+			timers[i].fn(-1, EV_TIMEOUT, NULL);
+		}
+	turn();
 }
 
 static void
