@@ -2,7 +2,8 @@
 /*
  * Answers to smtpctl(8), made piece by piece while the client reads: of what
  * was there when it asked, oldest first; what is gone by then is left out.
- * Queue process.
+ * However slowly it reads, that is a piece in memory, 16 bytes a message for
+ * the list, or the envelopes of the one message.  Queue process.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -24,6 +24,8 @@ test_recovered(void **state)
 	assert_int_equal(m->arrival, queue_now());	/* not in the future */
 	assert_in_range(scheduled[0]->next, queue_now() + 4 * 3600,
 	    queue_now() + 4 * 3600 + 1440);
+	assert_in_range(scheduled[0]->due, mono + 4 * 3600 * SECOND,
+	    mono + (4 * 3600 + 1440) * SECOND);
 }
 
 static void

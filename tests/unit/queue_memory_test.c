@@ -132,15 +132,12 @@ test_envelope_cost(void **state)
 {
 	static void	*volatile probe;
 	size_t		 before = memory(), i, n;
+	bool		 told;
 
 	(void)state;
 	probe = malloc(100000);
-	n = memory() - before;
+	told = memory() - before >= 100000;	/* a sanitizer's malloc does not */
 	free(probe);
-	if (n < 100000) {
-		print_message("this malloc does not tell what it gave\n");
-		skip();
-	}
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		work();
 		before = memory();
@@ -153,7 +150,7 @@ test_envelope_cost(void **state)
 		n = (memory() - before) / ENVELOPES;
 		print_message("%u envelopes a message: %zu bytes each\n",
 		    sizes[i], n);
-		assert_in_range(n, 100, ENVELOPE_COST);
+		assert_in_range(n, told ? 100 : 0, ENVELOPE_COST);
 	}
 	assert_int_equal(sched_count().waiting, 4 * ENVELOPES);
 }
