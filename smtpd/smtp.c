@@ -174,6 +174,7 @@ from_queue(struct ipc *ipc, struct ipc_msg *msg)
 	case IPC_COMMITTED:
 		a = ipc_get_u32(msg);
 		b = ipc_get_u8(msg);
+		msg->bad |= b > COMMIT_REFUSED;
 		if (ipc_complete(ipc, msg))
 			session_committed(a, b);
 		break;

@@ -59,6 +59,7 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_TLS_ACTIVE]	= "503 5.5.1 Invalid command: TLS is already active",
 	[REPLY_NO_TLS]		= "503 5.5.1 Invalid command: TLS is not offered",
 	[REPLY_TOO_BIG]		= "552 5.3.4 Message too big for system: Transaction failed, message too big",
+	[REPLY_TOO_MANY_ENVELOPES] = "554 5.5.3 Too many recipients: they and their aliases are more than a message may have",
 	[REPLY_LOOP]		= "554 5.4.6 Routing loop detected: Loop detected",
 	[REPLY_NOT_A_MESSAGE]	= "550 5.7.1 Delivery not authorized, message refused: Message is not RFC 2822 compliant",
 	[REPLY_BODY_LINE]	= "550 5.6.0 Message refused: a line is too long",

@@ -500,6 +500,11 @@ session_lookup_lost(void)
 void
 session_committed(uint32_t msgid, enum commit_result result)
 {
+	static const enum reply	 refusals[] = {
+		[COMMIT_TEMPFAIL]	= REPLY_TEMPFAIL,
+		[COMMIT_FULL]		= REPLY_FULL,
+		[COMMIT_REFUSED]	= REPLY_TOO_MANY_ENVELOPES,
+	};
 	struct tx	*tx = tx_find(msgid);
 	struct session	*s;
 	char		 id[9];
@@ -520,8 +525,7 @@ session_committed(uint32_t msgid, enum commit_result result)
 		session_reply(s, REPLY_COMMIT, id, NULL);
 	} else {
 		session_rollback(s);
-		session_reply(s, result == COMMIT_FULL ? REPLY_FULL :
-		    REPLY_TEMPFAIL, NULL, NULL);
+		session_reply(s, refusals[result], NULL, NULL);
 	}
 	session_enter(s, STATE_READY);
 	answered(s);
