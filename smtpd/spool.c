@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "smtpd/spool_int.h"
@@ -39,6 +40,24 @@ spool_sync(struct spool *sp, int fd)
 {
 	return sp->opt.fdatasync != NULL ? sp->opt.fdatasync(sp->opt.arg, fd) :
 	    fdatasync(fd);
+}
+
+ssize_t
+spool_pwrite(struct spool *sp, int fd, const void *p, size_t n, off_t at)
+{
+	return sp->opt.pwrite != NULL ? sp->opt.pwrite(sp->opt.arg, fd, p, n,
+	    at) : pwrite(fd, p, n, at);
+}
+
+int64_t
+spool_now(const struct spool *sp)
+{
+	struct timespec	 t;
+
+	if (sp->opt.now != NULL)
+		return sp->opt.now(sp->opt.arg);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
 }
 
 int
@@ -86,19 +105,13 @@ no_room(int error)
 static int
 prepare(struct spool *sp)
 {
-	struct segment	*seg;
-
 	while (sp->nsegs < sp->opt.segments || segment_count(sp, SEG_FREE) +
 	    segment_count(sp, SEG_RAW) < SEGMENTS_FIRST)
 		if (segment_new(sp, sp->slots) == NULL)
 			return no_room(errno) ? 0 : -1;
-	TAILQ_FOREACH(seg, &sp->segs, entry) {
-		if (segment_count(sp, SEG_FREE) >= SEGMENTS_FIRST)
-			break;
-		while (seg->state == SEG_RAW)
-			if (segment_work(sp, seg) == -1)
-				return no_room(errno) ? 0 : -1;
-	}
+	while (segment_count(sp, SEG_FREE) < SEGMENTS_FIRST)
+		if (segment_prepare(sp, false) == -1)
+			return no_room(errno) ? 0 : -1;
 	return 0;
 }
 
@@ -399,20 +412,6 @@ spool_envelope(struct spool *sp, uint64_t recno, char **buf)
 	return m->envelope;
 }
 
-int
-spool_info(struct spool *sp, uint64_t recno, struct spool_message *out)
-{
-	struct live_message	*m = index_find(sp, recno);
-
-	if (m == NULL) {
-		errno = ENOENT;
-		return -1;
-	}
-	*out = (struct spool_message){ .recno = recno, .envelope = SLICE_NONE,
-	    .size = m->size, .nrcpt = m->nrcpt, .rcpt = m->rcpt };
-	return 0;
-}
-
 /* -- background work -- */
 
 struct use {
@@ -436,18 +435,12 @@ use_of(const struct spool *sp)
 int
 spool_work(struct spool *sp)
 {
-	struct segment	*seg;
 	struct use	 use;
-	bool		 bad = false, stuck = false, low, grows;
+	bool		 bad, low, grows;
 
-	TAILQ_FOREACH(seg, &sp->segs, entry) {
-		if (seg->state == SEG_RAW && !stuck) {
-			if (segment_work(sp, seg) != -1)
-				return 1;
-			stuck = true;	/* no room for more: what is live may move */
-		}
-		bad |= seg->state == SEG_BAD;
-	}
+	if (segment_prepare(sp, false) == 1)
+		return 1;
+	bad = segment_count(sp, SEG_BAD) > 0;
 	low = segment_count(sp, SEG_FREE) <= SPOOL_RESERVE + 1;
 	if (!bad && !low)
 		return 0;
@@ -459,9 +452,11 @@ spool_work(struct spool *sp)
 	}
 	/* Where more than half is live, copying helps less than another segment. */
 	use = use_of(sp);
-	grows = !stuck && sp->nsegs < sp->opt.segments_max;
-	if (low && grows && use.live > use.used / 2)
-		return segment_new(sp, sp->slots) != NULL;
+	grows = sp->nsegs < sp->opt.segments_max;
+	if (low && grows && use.live > use.used / 2 &&
+	    segment_prepare(sp, true) == 1)
+		return 1;
+	grows &= sp->prepare_at == 0;
 	/* Without room for one, copying must gain one, or it would never end. */
 	if (!grows && !bad && use.used - use.live < sp->opt.segment_size)
 		return 0;

@@ -9,6 +9,8 @@
  * what an administrator should know goes to the `note` callback.
  * Used by the queue process, and by nobody else.
  */
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,7 +35,7 @@ struct spool_rcpt {
 
 struct spool;
 
-struct spool_message {		/* what recovery and spool_info() tell */
+struct spool_message {		/* what recovery tells */
 	uint64_t	 recno;		/* the message's name in the log */
 	struct slice	 envelope;	/* text of the caller; valid in the callback only */
 	size_t		 size;		/* bytes of content */
@@ -42,15 +44,17 @@ struct spool_message {		/* what recovery and spool_info() tell */
 };
 
 struct spool_options {
-	size_t		 segment_size;	/* bytes, multiple of 4096; 0: 16 MiB */
-	uint32_t	 segments;	/* at start; 0: 8, at least 5 */
+	size_t		 segment_size;	/* bytes, multiple of 4096; 0: 8 MiB */
+	uint32_t	 segments;	/* at start; 0: 6, at least 5 */
 	uint32_t	 segments_max;	/* the ring grows up to here; 0: 4096 */
-	/* An administrator's line: damage, failed flush, growth. */
+	/* An administrator's line: damage, failed flush, no room. */
 	void		(*note)(void *, const char *);
 	/* Once per message that still has a waiting recipient, at open. */
 	void		(*recovered)(void *, const struct spool_message *);
 	/* Called in place of the system call where not NULL (tests). */
 	int		(*fdatasync)(void *, int);
+	ssize_t		(*pwrite)(void *, int, const void *, size_t, off_t);
+	int64_t		(*now)(void *);	/* monotonic seconds */
 	void		*arg;
 };
 
@@ -115,8 +119,6 @@ int	 spool_flush(struct spool *);
 ssize_t	 spool_read(struct spool *, uint64_t recno, size_t offset, void *, size_t n);
 /* The envelope as appended; *buf is malloc'd and the caller's. -1 with errno. */
 ssize_t	 spool_envelope(struct spool *, uint64_t recno, char **buf);
-/* Size, recipients and states (envelope is SLICE_NONE); -1: ENOENT. */
-int	 spool_info(struct spool *, uint64_t recno, struct spool_message *);
 
 /* A piece of background work (pre-write, copy forward); 1: more is waiting. */
 int	 spool_work(struct spool *);

@@ -131,6 +131,7 @@ struct spool {
 	uint64_t	 life, batch, recno;	/* the last ones used */
 	uint64_t	 tail;		/* to be named by the next batch */
 	uint64_t	 flushed_tail;	/* named by a batch that is durable */
+	int64_t		 prepare_at;	/* no try before; 0: the last one was good */
 	STAILQ_HEAD(, batch) batches;
 	bool		 new_messages, new_marks;
 	bool		 voiding;	/* a flush that follows one that failed */
@@ -159,13 +160,19 @@ uint64_t	 spool_hash(const struct spool_key *, uint64_t life, uint64_t place,
 void		 spool_note(struct spool *, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
 int		 spool_sync(struct spool *, int fd);
+ssize_t		 spool_pwrite(struct spool *, int fd, const void *, size_t, off_t);
+int64_t		 spool_now(const struct spool *);
 /* Grows *array to hold one more of `each` bytes; -1 with ENOMEM. */
 int		 spool_grow(void *array, size_t n, size_t *size, size_t each);
 char		*spool_scratch(struct spool *, size_t);
 
 /* spool_segment.c */
 struct segment	*segment_new(struct spool *, unsigned slot);
-int		 segment_work(struct spool *, struct segment *);	/* 1: not done yet */
+/*
+ * A piece of the segment that is being prepared; if there is none and `grow`,
+ * of a new one.  1: done; 0: nothing to do; -1: no room, or no try yet.
+ */
+int		 segment_prepare(struct spool *, bool grow);
 struct segment	*segment_take(struct spool *);		/* a free one begins a life */
 unsigned	 segment_count(const struct spool *, enum seg_state);
 void		 segment_release(struct spool *);	/* those behind the flushed tail are free */

@@ -12,6 +12,8 @@
 
 #include "smtpd/spool_int.h"
 
+#define PREPARE_AGAIN	60	/* seconds after a try that failed */
+
 static void
 file_name(unsigned slot, char *buf, size_t size)
 {
@@ -57,27 +59,62 @@ segment_new(struct spool *sp, unsigned slot)
 	return seg;
 }
 
-int
+/* 1: not done yet. */
+static int
 segment_work(struct spool *sp, struct segment *seg)
 {
 	static const char	 zeros[65536];
 	size_t			 end = seg->zeroed + SPOOL_PIECE, n;
+	ssize_t			 w;
 
 	if (end > sp->opt.segment_size)
 		end = sp->opt.segment_size;
 	while (seg->zeroed < end) {
 		n = end - seg->zeroed < sizeof(zeros) ? end - seg->zeroed :
 		    sizeof(zeros);
-		if (pwrite(seg->fd, zeros, n, seg->zeroed) != (ssize_t)n)
+		w = spool_pwrite(sp, seg->fd, zeros, n, seg->zeroed);
+		if (w != (ssize_t)n) {
+			if (w >= 0)
+				errno = ENOSPC;
 			return -1;
+		}
 		seg->zeroed += n;
 	}
 	if (seg->zeroed < sp->opt.segment_size)
 		return 1;
-	if (fsync(seg->fd) == -1 || fsync(sp->dirfd) == -1)
+	if (fsync(seg->fd) == -1 || fsync(sp->dirfd) == -1) {
+		seg->zeroed = 0;	/* the next one would say ok for nothing */
 		return -1;
+	}
 	seg->state = SEG_FREE;
 	return 0;
+}
+
+int
+segment_prepare(struct spool *sp, bool grow)
+{
+	struct segment	*seg;
+	bool		 again = sp->prepare_at != 0;
+
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		if (seg->state == SEG_RAW)
+			break;
+	if (seg == NULL && (!grow || sp->nsegs >= sp->opt.segments_max))
+		return 0;
+	if (again && spool_now(sp) < sp->prepare_at) {
+		errno = ENOSPC;
+		return -1;
+	}
+	if ((seg == NULL && (seg = segment_new(sp, sp->slots)) == NULL) ||
+	    segment_work(sp, seg) == -1) {
+		sp->prepare_at = spool_now(sp) + PREPARE_AGAIN;
+		if (!again)
+			spool_note(sp, "no room for another segment: %s; tried again each minute",
+			    strerror(errno));
+		return -1;
+	}
+	sp->prepare_at = 0;
+	return 1;
 }
 
 unsigned

@@ -1,153 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The spool: what is flushed survives, what is torn or failed does not, work ends. */
 /* objects: smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "smtpd/spool.h"
-
-#define SEGMENT	(64 * 1024)
-#define BLOCK	4096
-
-static char	 top[64], body[40000];
-static int	 failing;		/* so many syncs fail */
-static unsigned	 notes, nfound;
-static uint64_t	 found[4096];
-
-static void
-note_cb(void *arg, const char *line)
-{
-	(void)arg;
-	(void)line;
-	notes++;
-}
-
-static void
-recovered_cb(void *arg, const struct spool_message *m)
-{
-	(void)arg;
-	assert_true(nfound < sizeof(found) / sizeof(found[0]));
-	assert_memory_equal(m->envelope.p, "env", 3);
-	found[nfound++] = m->recno;
-}
-
-static int
-sync_cb(void *arg, int fd)
-{
-	(void)arg;
-	(void)fd;
-	if (failing == 0)
-		return 0;
-	failing--;
-	errno = EIO;
-	return -1;
-}
-
-static struct spool *
-open_spool(unsigned most)
-{
-	struct spool_options	 o = { .segment_size = SEGMENT, .segments = 8,
-	    .segments_max = most, .note = note_cb, .recovered = recovered_cb,
-	    .fdatasync = sync_cb };
-	struct spool	*sp;
-	int		 fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	nfound = notes = 0;
-	assert_int_not_equal(fd, -1);
-	assert_non_null(sp = spool_open(fd, &o));
-	return sp;
-}
-
-static int
-add(struct spool *sp, size_t n, uint32_t nrcpt, uint64_t *recno)
-{
-	struct spool_append	 a = { .envelope = slice_make("env", 3),
-	    .content = slice_make(body, n), .size = n, .nrcpt = nrcpt };
-
-	return spool_append(sp, &a, recno);
-}
-
-static void
-done(struct spool *sp, uint64_t recno, uint32_t i)
-{
-	struct spool_rcpt	 r = { .state = SPOOL_DONE };
-
-	assert_int_equal(spool_mark(sp, recno, i, &r), 0);
-}
-
-/* Background work as the queue does it; it has to end. */
-static void
-work(struct spool *sp)
-{
-	unsigned	 i;
-
-	for (i = 0; spool_work(sp) == 1; i++) {
-		assert_true(i < 1000);
-		if (spool_dirty(sp) == 2)
-			assert_int_equal(spool_flush(sp), 0);
-	}
-}
-
-static void
-segment_io(int writes, char *buf)
-{
-	char	 path[96];
-	int	 fd;
-
-	snprintf(path, sizeof(path), "%s/segment.0000", top);
-	assert_int_not_equal(fd = open(path, O_RDWR), -1);
-	if (writes)
-		assert_int_equal(pwrite(fd, buf, SEGMENT, 0), SEGMENT);
-	else
-		assert_int_equal(pread(fd, buf, SEGMENT, 0), SEGMENT);
-	close(fd);
-}
-
-static int
-setup(void **state)
-{
-	size_t	 i;
-
-	(void)state;
-	failing = 0;
-	for (i = 0; i < sizeof(body); i++)
-		body[i] = 'a' + i % 23;
-	snprintf(top, sizeof(top), "/tmp/spool_test.XXXXXX");
-	return mkdtemp(top) == NULL ? -1 : 0;
-}
-
-static int
-remove_cb(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	return nftw(top, remove_cb, 8, FTW_DEPTH | FTW_PHYS);
-}
+#include "tests/unit/spool_world.h"
 
 static void
 test_survives(void **state)
 {
 	struct spool		*sp = open_spool(8);
-	struct spool_message	 m;
 	uint64_t		 a, b, c;
 	char			 buf[5000], *env;
 
@@ -166,10 +25,9 @@ test_survives(void **state)
 
 	sp = open_spool(8);
 	assert_int_equal(nfound, 1);
-	assert_int_equal(found[0], a);
-	assert_int_equal(spool_info(sp, a, &m), 0);
-	assert_int_equal(m.rcpt[0].state, SPOOL_WAITING);
-	assert_int_equal(m.rcpt[1].state, SPOOL_DONE);
+	assert_int_equal(found[0].recno, a);
+	assert_int_equal(found[0].nrcpt, 2);
+	assert_int_equal(found[0].waiting, 1);
 	assert_int_equal(spool_read(sp, a, 0, buf, sizeof(buf)), 5000);
 	assert_memory_equal(buf, body, 5000);
 	assert_int_equal(spool_read(sp, a, 5000, buf, sizeof(buf)), 0);
@@ -194,23 +52,23 @@ test_torn(void **state)
 	(void)state;
 	assert_int_equal(add(sp, 100, 1, &a), 0);
 	assert_int_equal(spool_flush(sp), 0);
-	segment_io(0, before);
+	segment_io(0, false, before);
 	assert_int_equal(add(sp, 20000, 1, &b), 0);
 	assert_int_equal(spool_flush(sp), 0);
 	spool_close(sp);
-	segment_io(0, after);
+	segment_io(0, false, after);
 	for (at = 0; at < SEGMENT; at += BLOCK) {
 		if (memcmp(before + at, after + at, BLOCK) == 0)
 			continue;
 		cuts++;
 		memcpy(torn, after, SEGMENT);
 		memset(torn + at, 0, SEGMENT - at);
-		segment_io(1, torn);
+		segment_io(0, true, torn);
 		for (again = 0; again < 2; again++) {
 			sp = open_spool(8);
 			spool_stat(sp, &st);
 			assert_int_equal(nfound, 1);
-			assert_int_equal(found[0], a);
+			assert_int_equal(found[0].recno, a);
 			assert_int_equal(notes, 0);
 			assert_int_equal(st.damaged, 0);
 			spool_close(sp);
@@ -235,14 +93,15 @@ test_damaged(void **state)
 		assert_int_equal(spool_flush(sp), 0);
 	}
 	spool_close(sp);
-	segment_io(0, seg);
+	segment_io(0, false, seg);
 	seg[2 * BLOCK + 200] ^= 1;	/* in the content of the second */
-	segment_io(1, seg);
+	segment_io(0, true, seg);
 	sp = open_spool(8);
 	spool_stat(sp, &st);
 	assert_int_equal(st.damaged, 1);
 	assert_int_equal(nfound, 2);
-	assert_int_equal(spool_info(sp, r[1], &(struct spool_message){ 0 }), -1);
+	assert_false(was_found(r[1]));
+	assert_int_equal(spool_read(sp, r[1], 0, (char[1]){ 0 }, 1), -1);
 	spool_close(sp);
 }
 
@@ -272,7 +131,7 @@ test_forged(void **state)
 	(void)state;
 	assert_int_equal(add(sp, 1000, 1, &old), 0);
 	assert_int_equal(spool_flush(sp), 0);
-	segment_io(0, disk);
+	segment_io(0, false, disk);
 	pad = BLOCK - body_offset(disk, BLOCK);
 	done(sp, old, 0);
 	assert_int_equal(spool_flush(sp), 0);
@@ -282,15 +141,15 @@ test_forged(void **state)
 	spool_close(sp);
 
 	/* The copy lies on a block of its own, as a batch would. */
-	segment_io(0, disk);
+	segment_io(0, false, disk);
 	assert_memory_equal(disk + batch + BLOCK, disk + BLOCK, BLOCK);
 	sp = open_spool(64);
 	assert_int_equal(nfound, 1);
-	assert_int_equal(found[0], forged);
+	assert_int_equal(found[0].recno, forged);
 	spool_close(sp);
 
 	memset(disk + batch, 0, 64);
-	segment_io(1, disk);
+	segment_io(0, true, disk);
 	sp = open_spool(64);
 	assert_int_equal(nfound, 0);
 	spool_close(sp);
@@ -322,7 +181,7 @@ test_generations(void **state)
 	spool_close(sp);
 	sp = open_spool(8);
 	assert_int_equal(nfound, 1);
-	assert_int_equal(found[0], old);
+	assert_int_equal(found[0].recno, old);
 	assert_int_equal(spool_read(sp, old, 0, buf, sizeof(buf)), 300);
 	assert_memory_equal(buf, body, 300);
 	spool_close(sp);
@@ -344,7 +203,7 @@ test_flush_fails(void **state)
 	failing = 1;
 	assert_int_equal(spool_flush(sp), -1);
 	assert_int_equal(errno, EIO);
-	assert_int_equal(spool_info(sp, lost, &(struct spool_message){ 0 }), -1);
+	assert_int_equal(spool_read(sp, lost, 0, (char[1]){ 0 }, 1), -1);
 	work(sp);			/* a segment was lost: another is made */
 	assert_int_equal(add(sp, 100, 1, &c), 0);
 	assert_int_equal(spool_flush(sp), 0);
@@ -352,7 +211,7 @@ test_flush_fails(void **state)
 	spool_close(sp);
 	sp = open_spool(8);
 	assert_int_equal(nfound, 2);
-	assert_int_equal(found[0] + found[1], b + c);
+	assert_int_equal(found[0].recno + found[1].recno, b + c);
 	spool_close(sp);
 }
 
@@ -407,8 +266,6 @@ test_full(void **state)
 	assert_int_equal(nfound, 1);
 	spool_close(sp);
 }
-
-#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)
