@@ -173,6 +173,7 @@ struct segment	*segment_new(struct spool *, unsigned slot);
  * of a new one.  1: done; 0: nothing to do; -1: no room, or no try yet.
  */
 int		 segment_prepare(struct spool *, bool grow);
+bool		 segment_can_grow(const struct spool *);	/* as far as is known */
 struct segment	*segment_take(struct spool *);		/* a free one begins a life */
 unsigned	 segment_count(const struct spool *, enum seg_state);
 void		 segment_release(struct spool *);	/* those behind the flushed tail are free */

@@ -90,15 +90,30 @@ segment_work(struct spool *sp, struct segment *seg)
 	return 0;
 }
 
+static struct segment *
+first_in(const struct spool *sp, enum seg_state state)
+{
+	struct segment	*seg;
+
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		if (seg->state == state)
+			break;
+	return seg;
+}
+
+bool
+segment_can_grow(const struct spool *sp)
+{
+	return sp->prepare_at == 0 && (sp->nsegs < sp->opt.segments_max ||
+	    first_in(sp, SEG_RAW) != NULL);
+}
+
 int
 segment_prepare(struct spool *sp, bool grow)
 {
-	struct segment	*seg;
+	struct segment	*seg = first_in(sp, SEG_RAW);
 	bool		 again = sp->prepare_at != 0;
 
-	TAILQ_FOREACH(seg, &sp->segs, entry)
-		if (seg->state == SEG_RAW)
-			break;
 	if (seg == NULL && (!grow || sp->nsegs >= sp->opt.segments_max))
 		return 0;
 	if (again && spool_now(sp) < sp->prepare_at) {
@@ -147,11 +162,8 @@ segment_order(struct spool *sp, struct segment *seg)
 struct segment *
 segment_take(struct spool *sp)
 {
-	struct segment	*seg;
+	struct segment	*seg = first_in(sp, SEG_FREE);
 
-	TAILQ_FOREACH(seg, &sp->segs, entry)
-		if (seg->state == SEG_FREE)
-			break;
 	if (seg == NULL) {
 		errno = ENOSPC;
 		return NULL;

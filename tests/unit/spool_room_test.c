@@ -47,11 +47,121 @@ test_once_a_minute(void **state)
 	spool_close(sp);
 }
 
+/* What is there is filled, then mail is refused without a try for each message. */
+static void
+test_full_disk(void **state)
+{
+	struct spool	*sp = open_spool(64);
+	uint64_t	 r, first = 0;
+	unsigned	 i, n;
+
+	(void)state;
+	no_room = true;
+	assert_int_equal(tries(sp), 1);
+	for (n = 0; add(sp, 20000, 1, &r) == 0; n++) {
+		assert_true(n < 100);
+		if (first == 0)
+			first = r;
+		assert_int_equal(spool_flush(sp), 0);
+	}
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(stat_of(sp).full, 1);
+	assert_int_equal(stat_of(sp).segments_free, 2);
+	mono += 30;
+	for (i = 0, writes = 0; i < 100; i++)
+		assert_int_equal(add(sp, 10, 1, &r), -1);
+	assert_int_equal(writes, 0);
+	done(sp, first, 0);		/* fates have room */
+	assert_int_equal(spool_flush(sp), 0);
+
+	no_room = false;
+	assert_int_equal(add(sp, 10, 1, &r), -1);
+	mono += 30;
+	work_once(sp);
+	assert_int_equal(stat_of(sp).full, 0);
+	assert_int_equal(add(sp, 10, 1, &r), 0);
+	spool_close(sp);
+	sp = open_spool(64);
+	assert_int_equal(nfound, n);	/* one is done, one is new */
+	assert_true(was_found(r));
+	assert_false(was_found(first));
+	spool_close(sp);
+}
+
+/*
+ * A burst of 800 messages of 110 KB, each turn some of them, nothing delivered
+ * meanwhile: the disk has room, so none is refused.
+ */
+static void
+burst(unsigned each)
+{
+	struct spool_options	 o = { .note = note_cb, .recovered = recovered_cb,
+	    .fdatasync = sync_cb, .pwrite = pwrite_cb, .now = now_cb };
+	struct spool	*sp;
+	uint64_t	 r;
+	unsigned	 i, n;
+	int		 again, fd;
+
+	for (again = 0; again < 2; again++) {
+		nfound = notes = 0;
+		fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_non_null(sp = spool_open(fd, &o));
+		assert_int_equal(nfound, again * 800);
+		for (n = 0; again == 0 && n < 800; n += each) {
+			for (i = 0; i < each; i++) {
+				assert_int_equal(add(sp, 110000, 1, &r), 0);
+				assert_false(stat_of(sp).full);
+			}
+			assert_int_equal(spool_flush(sp), 0);
+			work_once(sp);
+		}
+		/* It grew for what is live, and not much more. */
+		assert_in_range(stat_of(sp).segments, 11 + 3, 11 + 6);
+		assert_int_equal(notes, 0);
+		spool_close(sp);
+	}
+}
+
+static void
+test_burst(void **state)
+{
+	(void)state;
+	burst(1);
+}
+
+static void
+test_faster_burst(void **state)
+{
+	(void)state;
+	burst(160);
+}
+
+/* One old message among many delivered ones is no reason to grow. */
+static void
+test_no_growth(void **state)
+{
+	struct spool	*sp = open_spool(64);
+	uint64_t	 r;
+	unsigned	 i;
+
+	(void)state;
+	assert_int_equal(add(sp, 100, 1, &r), 0);
+	for (i = 0; i < 1000; i++) {
+		assert_int_equal(add(sp, 10000, 1, &r), 0);
+		assert_int_equal(spool_flush(sp), 0);
+		done(sp, r, 0);
+		work_once(sp);
+	}
+	assert_int_equal(stat_of(sp).segments, 8);
+	spool_close(sp);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_once_a_minute),
+		T(test_once_a_minute), T(test_full_disk), T(test_burst),
+		T(test_faster_burst), T(test_no_growth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

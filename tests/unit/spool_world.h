@@ -32,7 +32,7 @@
 static char	 top[64];		/* the spool's directory */
 static char	 body[128 * 1024];
 static int	 failing;		/* so many syncs fail */
-static bool	 no_room;		/* nothing can be written */
+static bool	 no_room;		/* for another segment: no zeros can be written */
 static int64_t	 mono;			/* the clock */
 static unsigned	 writes, syncs;		/* of the segments */
 static unsigned	 notes, nfound;
@@ -83,7 +83,7 @@ pwrite_cb(void *arg, int fd, const void *p, size_t n, off_t at)
 {
 	(void)arg;
 	writes++;
-	if (!no_room)
+	if (!no_room || *(const char *)p != 0)
 		return pwrite(fd, p, n, at);
 	errno = ENOSPC;
 	return -1;
