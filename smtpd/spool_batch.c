@@ -30,7 +30,7 @@ reserve(struct batch *b, size_t n)
 	size_t	 size = b->size == 0 ? 64 * 1024 : b->size;
 	char	*p;
 
-	while (size < padded(b->n + n))
+	while (size < b->front + padded(b->n + n))
 		size *= 2;
 	if (size == b->size)
 		return 0;
@@ -58,11 +58,12 @@ fits(const struct spool *sp, const struct segment *seg, size_t n)
 static struct batch *
 batch_begin(struct spool *sp, size_t need)
 {
-	struct batch	*b;
+	struct batch	*b, *last = STAILQ_LAST(&sp->batches, batch, entry);
 	struct segment	*seg = sp->current;
 
 	need += sizeof(struct spool_bathead);
-	if (seg == NULL || seg->state != SEG_LIVE || !fits(sp, seg, need)) {
+	if (seg == NULL || seg->state != SEG_LIVE || !fits(sp, seg, need) ||
+	    (last != NULL && last->seg == seg)) {
 		if ((seg = segment_take(sp)) == NULL)
 			return NULL;
 		sp->current = seg;
@@ -71,12 +72,13 @@ batch_begin(struct spool *sp, size_t need)
 		return NULL;
 	b->seg = seg;
 	b->offset = seg->used;
-	b->number = ++sp->batch;
+	b->front = seg->headed ? 0 : SPOOL_BLOCK;
 	b->n = sizeof(struct spool_bathead);
 	if (reserve(b, need) == -1) {
 		batch_free(b);
 		return NULL;
 	}
+	b->number = ++sp->batch;
 	STAILQ_INSERT_TAIL(&sp->batches, b, entry);
 	return b;
 }
@@ -100,8 +102,6 @@ batch_for(struct spool *sp, size_t n)
 
 	if (b != NULL && b->seg == sp->current && fits(sp, b->seg, b->n + n))
 		return b;
-	if (b != NULL)
-		b->seg->used = b->offset + padded(b->n);
 	if (b == NULL && sp->nvoids > 0) {
 		/* What failed is voided before anything else is said. */
 		if (batch_begin(sp, n + sp->nvoids * spool_record_size(0)) == NULL)
@@ -126,7 +126,7 @@ batch_record(struct spool *sp, struct spool_rechead *h,
 	struct batch	*b;
 	size_t		 i, need;
 	uint64_t	 hash;
-	char		*at;
+	char		*record, *at;
 
 	h->length = 0;
 	for (i = 0; i < nparts; i++)
@@ -142,7 +142,7 @@ batch_record(struct spool *sp, struct spool_rechead *h,
 	*offset = b->offset + b->n;
 	h->hash = spool_hash(&b->seg->key, b->seg->life, *offset, h,
 	    offsetof(struct spool_rechead, hash), NULL, 0);
-	at = b->buf + b->n;
+	record = at = b->buf + b->front + b->n;
 	memcpy(at, h, sizeof(*h));
 	at += sizeof(*h);
 	for (i = 0; i < nparts; i++) {
@@ -150,7 +150,7 @@ batch_record(struct spool *sp, struct spool_rechead *h,
 			memcpy(at, parts[i].p, parts[i].n);
 		at += parts[i].n;
 	}
-	hash = spool_hash(&b->seg->key, b->seg->life, *offset, b->buf + b->n,
+	hash = spool_hash(&b->seg->key, b->seg->life, *offset, record,
 	    sizeof(*h) + h->length, NULL, 0);
 	memcpy(at, &hash, sizeof(hash));
 	b->n += need;
@@ -177,22 +177,25 @@ write_one(struct spool *sp, struct batch *b)
 {
 	struct spool_bathead	 h = { SPOOL_MAGIC, b->seg->life, b->number,
 	    sp->tail, b->n, b->nrecords, 0 };
+	char			*batch = b->buf + b->front;
 	size_t			 n = padded(b->n);
 	ssize_t			 w;
 
 	h.hash = spool_hash(&b->seg->key, h.life, b->offset, &h,
 	    offsetof(struct spool_bathead, hash), NULL, 0);
-	memcpy(b->buf, &h, sizeof(h));
-	memset(b->buf + b->n, 0, n - b->n);
+	memcpy(batch, &h, sizeof(h));
+	memset(batch + b->n, 0, n - b->n);
 	b->seg->used = b->offset + n;
-	if (!b->seg->headed && segment_write_head(sp, b->seg) == -1)
-		return -1;
-	w = pwrite(b->seg->fd, b->buf, n, b->offset);
+	if (b->front > 0)
+		segment_head(sp, b->seg, b->buf);
+	n += b->front;
+	w = spool_pwrite(sp, b->seg->fd, b->buf, n, b->offset - b->front);
 	if (w != (ssize_t)n) {
 		if (w >= 0)
 			errno = ENOSPC;
 		return -1;
 	}
+	b->seg->headed = true;
 	return spool_sync(sp, b->seg->fd);
 }
 

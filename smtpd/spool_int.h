@@ -104,8 +104,9 @@ struct batch {
 	size_t		 offset;
 	uint64_t	 number;
 	uint64_t	 nrecords;
-	char		*buf;		/* head first */
-	size_t		 n, size;
+	char		*buf;		/* the segment's head, if it has none yet; the batch's */
+	size_t		 front;		/* bytes of the former */
+	size_t		 n, size;	/* bytes of the batch; of buf */
 };
 
 struct move {			/* a copy that counts once it is flushed */
@@ -180,7 +181,7 @@ void		 segment_release(struct spool *);	/* those behind the flushed tail are fre
 uint64_t	 segment_tail(const struct spool *);
 void		 segment_failed(struct spool *, struct segment *);
 void		 segment_close_all(struct spool *);
-int		 segment_write_head(struct spool *, struct segment *);
+void		 segment_head(const struct spool *, const struct segment *, char block[SPOOL_BLOCK]);
 void		 segment_order(struct spool *, struct segment *);
 
 /* spool_batch.c */

@@ -21,6 +21,7 @@ struct found {			/* a batch whose head is in order */
 	struct segment	*seg;
 	uint64_t	 number, tail;
 	size_t		 offset, length;
+	size_t		 hole;		/* bytes before it where one should be */
 };
 
 struct scan {
@@ -194,14 +195,12 @@ find_batches(struct scan *sc, struct segment *seg)
 		/* Nothing valid behind: the end of this life, or a torn tail. */
 		if ((at = next_batch(sc, seg, offset, &h)) == 0)
 			break;
-		if (at != offset)
-			keep_corrupt(sc, seg, offset, at - offset,
-			    "no batch where one was");
 		if (spool_grow(&sc->batch, sc->n, &sc->size,
 		    sizeof(*sc->batch)) == -1)
 			return -1;
 		f = &sc->batch[sc->n++];
-		*f = (struct found){ seg, h.number, h.tail, at, h.length };
+		*f = (struct found){ seg, h.number, h.tail, at, h.length,
+		    at - offset };
 		if (h.tail > sc->tail)
 			sc->tail = h.tail;
 		if (collect_voids(sc, f) == -1)
@@ -212,17 +211,64 @@ find_batches(struct scan *sc, struct segment *seg)
 	return 0;
 }
 
+/*
+ * Only where it counts: in a segment behind the tail the first batch of a next
+ * life may be torn, over the old ones.
+ */
+static void
+keep_holes(struct scan *sc)
+{
+	const struct found	*f;
+
+	for (f = sc->batch; f != NULL && f < sc->batch + sc->n; f++) {
+		if (f->hole == 0 || f->seg->life < sc->tail)
+			continue;
+		load(sc, f->seg);
+		keep_corrupt(sc, f->seg, f->offset - f->hole, f->hole,
+		    "no batch where one was");
+	}
+}
+
 /* -- the second pass: records -- */
+
+static int
+number_cmp(const void *a, const void *b)
+{
+	const uint64_t	*x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
 
 static bool
 voided(const struct scan *sc, uint64_t number)
 {
+	return sc->nvoids > 0 && bsearch(&number, sc->voids, sc->nvoids,
+	    sizeof(*sc->voids), number_cmp) != NULL;
+}
+
+static void
+missing(struct spool *sp, uint64_t from, uint64_t to, const struct found *f)
+{
+	if (from == to)
+		return;
+	spool_note(sp, "batches %llu to %llu are missing before segment %u",
+	    (unsigned long long)from, (unsigned long long)to - 1,
+	    f->seg->slot);
+	sp->stat.damaged++;
+}
+
+/* From batch number next up to f none was found: each was voided, or is missed. */
+static void
+check_gap(struct scan *sc, uint64_t next, const struct found *f)
+{
 	size_t	 i;
 
-	for (i = 0; i < sc->nvoids; i++)
-		if (sc->voids[i] == number)
-			return true;
-	return false;
+	for (i = 0; i < sc->nvoids && sc->voids[i] < f->number; i++)
+		if (sc->voids[i] >= next) {
+			missing(sc->sp, next, sc->voids[i], f);
+			next = sc->voids[i] + 1;
+		}
+	missing(sc->sp, next, f->number, f);
 }
 
 static int
@@ -349,19 +395,14 @@ drop_torn(struct scan *sc)
 static int
 apply_all(struct scan *sc)
 {
-	struct spool	*sp = sc->sp;
 	struct found	*f;
 	uint64_t	 last = 0;
 
 	for (f = sc->batch; f != NULL && f < sc->batch + sc->n; f++) {
 		if (f->seg->life < sc->tail)
 			continue;
-		if (last != 0 && f->number > last + 1 && !voided(sc, last + 1)) {
-			spool_note(sp, "batches %llu to %llu are missing before segment %u",
-			    (unsigned long long)last + 1,
-			    (unsigned long long)f->number - 1, f->seg->slot);
-			sp->stat.damaged++;
-		}
+		if (last != 0 && f->number > last + 1)
+			check_gap(sc, last + 1, f);
 		last = f->number;
 		if (voided(sc, f->number))
 			continue;
@@ -504,6 +545,9 @@ scan_all(struct spool *sp)
 	for (i = 0; i < sc.n; i++)
 		if (sc.batch[i].number > sp->batch)
 			sp->batch = sc.batch[i].number;
+	if (sc.nvoids > 0)
+		qsort(sc.voids, sc.nvoids, sizeof(*sc.voids), number_cmp);
+	keep_holes(&sc);
 	if (drop_torn(&sc) == -1 || apply_all(&sc) == -1)
 		goto out;
 	sp->recno += RECNO_SKIP;

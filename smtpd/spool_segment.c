@@ -178,21 +178,18 @@ segment_take(struct spool *sp)
 	return seg;
 }
 
-/* Written with the first batch of a life, and durable by the same flush. */
-int
-segment_write_head(struct spool *sp, struct segment *seg)
+/* Written in front of the first batch of a life, by the same pwrite. */
+void
+segment_head(const struct spool *sp, const struct segment *seg,
+    char block[SPOOL_BLOCK])
 {
-	char			 block[SPOOL_BLOCK] = { 0 };
 	struct spool_seghead	 h = { SPOOL_MAGIC, sp->opt.segment_size,
 	    seg->life, seg->key, 0 };
 
 	h.hash = spool_hash(&h.key, h.life, 0, &h, offsetof(struct spool_seghead,
 	    hash), NULL, 0);
+	memset(block, 0, SPOOL_BLOCK);
 	memcpy(block, &h, sizeof(h));
-	if (pwrite(seg->fd, block, sizeof(block), 0) != sizeof(block))
-		return -1;
-	seg->headed = true;
-	return 0;
 }
 
 /* The oldest life that still holds a live message; else the current one. */
