@@ -77,8 +77,9 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
 		smtpd/smtp_verb.o smtpd/smtp_wait.o smtpd/smtpd.o smtpd/spool.o \
 		smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o \
-		smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o \
-		smtpd/spool_scan.o smtpd/spool_segment.o smtpd/submit.o \
+		smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o \
+		smtpd/spool_index.o smtpd/spool_scan.o \
+		smtpd/spool_segment.o smtpd/submit.o \
 		smtpd/table.o smtpd/table_content.o smtpd/table_file.o \
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o

@@ -452,7 +452,7 @@ spool_work(struct spool *sp)
 	struct use	 use;
 	bool		 bad, low, grows;
 
-	if (segment_prepare(sp, false) == 1)
+	if (segment_prepare(sp, false) == 1 || scan_tell_late(sp) == 1)
 		return 1;
 	bad = segment_count(sp, SEG_BAD) > 0;
 	low = segment_count(sp, SEG_FREE) <= SPOOL_RESERVE + 1;

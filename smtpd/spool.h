@@ -49,7 +49,10 @@ struct spool_options {
 	uint32_t	 segments_max;	/* the ring grows up to here; 0: 4096 */
 	/* An administrator's line: damage, failed flush, no room. */
 	void		(*note)(void *, const char *);
-	/* Once per message that still has a waiting recipient, at open. */
+	/*
+	 * Once per message that still has a waiting recipient, at open; from
+	 * spool_work() if it could not be read then.
+	 */
 	void		(*recovered)(void *, const struct spool_message *);
 	/* Called in place of the system call where not NULL (tests). */
 	int		(*fdatasync)(void *, int);

@@ -67,6 +67,7 @@ index_remove(struct spool *sp, struct live_message *m)
 	delist(m);
 	u64map_del(&sp->index, m->recno);
 	sp->stat.messages--;
+	sp->nuntold -= m->untold;
 	sp->stat.bytes -= m->size;
 	free(m);
 }

@@ -78,6 +78,7 @@ struct live_message {
 	size_t		 size;
 	uint32_t	 envelope, states;	/* bytes of envelope; 1 if states stand in front */
 	uint32_t	 nrcpt, waiting;
+	bool		 untold;	/* found at start, and not told yet */
 	struct spool_rcpt rcpt[];
 };
 
@@ -129,6 +130,8 @@ struct spool {
 	unsigned	 nsegs, slots;
 	struct segment	*current;
 	struct u64map	 index;		/* recno to message */
+	size_t		 nuntold;	/* of them; not tried again before tell_at */
+	int64_t		 tell_at;
 	uint64_t	 life, batch, recno;	/* the last ones used */
 	uint64_t	 tail;		/* to be named by the next batch */
 	uint64_t	 flushed_tail;	/* named by a batch that is durable */
@@ -207,6 +210,16 @@ struct live_message	*index_find(const struct spool *, uint64_t recno);
 /* spool_scan.c */
 int		 scan_all(struct spool *);
 int		 scan_read_record(struct spool *, const struct live_message *, char **data);
+
+/* Tells a message that could not be read at start; 1: there may be another. */
+int		 scan_tell_late(struct spool *);
+
+/* spool_corrupt.c */
+/* Keeps n damaged bytes at p, from this offset of the segment. */
+void		 corrupt_keep(struct spool *, const struct segment *, size_t offset,
+		    const char *p, size_t n, const char *what);
+/* Of a damaged head: the whole file, and the segment is gone.  -1 with errno. */
+int		 corrupt_segment(struct spool *, struct segment *);
 
 /* spool_copy.c */
 int		 copy_oldest(struct spool *);	/* 1: did something */

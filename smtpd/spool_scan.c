@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "smtpd/spool_int.h"
 
-#define CORRUPT_MAX	64	/* files kept in corrupt/ */
 #define RECNO_SKIP	65536	/* numbers that torn records may have had */
+#define TELL_AGAIN	60	/* seconds until what could not be read is tried again */
 
 struct found {			/* a batch whose head is in order */
 	struct segment	*seg;
@@ -125,32 +124,6 @@ data_in_order(const struct segment *seg, const char *record,
 	    sizeof(*h) + h->length, NULL, 0);
 }
 
-/* -- what is not -- */
-
-static void
-keep_corrupt(struct scan *sc, const struct segment *seg, size_t offset,
-    size_t n, const char *what)
-{
-	struct spool	*sp = sc->sp;
-	char		 name[64];
-	int		 fd;
-
-	sp->stat.damaged++;
-	snprintf(name, sizeof(name), "%016llx.%08zx",
-	    (unsigned long long)seg->life, offset);
-	spool_note(sp, "segment %u, offset %zu: %s; %zu bytes are kept in corrupt/%s",
-	    seg->slot, offset, what, n, name);
-	if (sp->stat.damaged > CORRUPT_MAX)
-		return;
-	fd = openat(sp->corruptfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0600);
-	if (fd == -1)
-		return;		/* it is there since an earlier start */
-	if (write(fd, sc->data + offset, n) == -1)
-		spool_note(sp, "write corrupt/%s: %s", name, strerror(errno));
-	close(fd);
-}
-
 /* -- the first pass: batches, voids, the tail -- */
 
 static size_t
@@ -224,7 +197,8 @@ keep_holes(struct scan *sc)
 		if (f->hole == 0 || f->seg->life < sc->tail)
 			continue;
 		load(sc, f->seg);
-		keep_corrupt(sc, f->seg, f->offset - f->hole, f->hole,
+		corrupt_keep(sc->sp, f->seg, f->offset - f->hole,
+		    sc->data + f->offset - f->hole, f->hole,
 		    "no batch where one was");
 	}
 }
@@ -288,7 +262,11 @@ apply_message(struct spool *sp, const struct spool_rechead *h,
 			return -1;
 		memcpy(states, data, n);
 	}
-	return index_add(sp, h, seg, offset, states) == NULL ? -1 : 0;
+	if ((m = index_add(sp, h, seg, offset, states)) == NULL)
+		return -1;
+	m->untold = true;
+	sp->nuntold++;
+	return 0;
 }
 
 static void
@@ -332,8 +310,8 @@ apply_batch(struct scan *sc, const struct found *f)
 	for (; at < end; at += spool_record_size(h.length)) {
 		if (!read_rechead(sc, f->seg, at, end, &h)) {
 			next = next_record(sc, f, at + 1);
-			keep_corrupt(sc, f->seg, at, next - at,
-			    "damaged record head");
+			corrupt_keep(sc->sp, f->seg, at, sc->data + at,
+			    next - at, "damaged record head");
 			if (next >= end)
 				break;
 			at = next;
@@ -341,7 +319,7 @@ apply_batch(struct scan *sc, const struct found *f)
 		}
 		data = sc->data + at + sizeof(h);
 		if (!data_in_order(f->seg, sc->data + at, at, &h)) {
-			keep_corrupt(sc, f->seg, at,
+			corrupt_keep(sc->sp, f->seg, at, sc->data + at,
 			    spool_record_size(h.length), "damaged record");
 			continue;
 		}
@@ -425,26 +403,6 @@ never_used(const struct segment *seg)
 	    memcmp(head, zero, sizeof(head)) == 0;
 }
 
-/* Nothing in a segment can be read without its head: the file is kept for people. */
-static int
-set_aside(struct spool *sp, struct segment *seg)
-{
-	char	 from[32], to[64];
-
-	sp->stat.damaged++;
-	snprintf(from, sizeof(from), "segment.%04u", seg->slot);
-	snprintf(to, sizeof(to), "corrupt/%s.%llx", from,
-	    (unsigned long long)time(NULL));
-	spool_note(sp, "%s: damaged head; the file is kept as %s", from, to);
-	if (renameat(sp->dirfd, from, sp->dirfd, to) == -1)
-		return -1;
-	TAILQ_REMOVE(&sp->segs, seg, entry);
-	sp->nsegs--;
-	close(seg->fd);
-	free(seg);
-	return 0;
-}
-
 static int
 open_segments(struct spool *sp)
 {
@@ -473,7 +431,7 @@ open_segments(struct spool *sp)
 		if (!read_seghead(sp, seg)) {
 			if (never_used(seg))
 				continue;
-			if (set_aside(sp, seg) == -1)
+			if (corrupt_segment(sp, seg) == -1)
 				return -1;
 			continue;
 		}
@@ -502,28 +460,60 @@ sort_segments(struct spool *sp)
 	}
 }
 
-static void
-tell_recovered(struct spool *sp)
+/*
+ * Tells the next message that was not told yet; 0: no other can be read now.
+ * Those that cannot, for an error that may pass, stay in the log.
+ */
+static int
+tell_one(struct spool *sp, size_t *pos)
 {
 	struct spool_message	 out;
-	struct live_message		*m;
+	struct live_message	*m;
 	char			*data;
-	size_t			 pos = 0, skip;
+	size_t			 skip;
 
-	while ((m = u64map_next(&sp->index, &pos)) != NULL) {
-		if (scan_read_record(sp, m, &data) == -1) {
-			spool_note(sp, "record %llu in segment %u: %s",
-			    (unsigned long long)m->recno, m->seg->slot,
-			    strerror(errno));
+	while ((m = u64map_next(&sp->index, pos)) != NULL) {
+		if (!m->untold || scan_read_record(sp, m, &data) == -1)
 			continue;
-		}
+		m->untold = false;
+		sp->nuntold--;
 		skip = m->states ? m->nrcpt * sizeof(struct spool_disk_rcpt) : 0;
 		out = (struct spool_message){ m->recno,
 		    slice_make(data + skip, m->envelope), m->size, m->nrcpt,
 		    m->rcpt };
 		if (sp->opt.recovered != NULL)
 			sp->opt.recovered(sp->opt.arg, &out);
+		return 1;
 	}
+	return 0;
+}
+
+/* One a call: what is told may lead to marks, which change the index. */
+int
+scan_tell_late(struct spool *sp)
+{
+	size_t	 pos = 0;
+
+	if (sp->nuntold == 0 || spool_now(sp) < sp->tell_at)
+		return 0;
+	if (tell_one(sp, &pos) == 1)
+		return 1;
+	sp->tell_at = spool_now(sp) + TELL_AGAIN;
+	return 0;
+}
+
+static void
+tell_recovered(struct spool *sp)
+{
+	size_t	 pos = 0;
+
+	while (tell_one(sp, &pos) == 1)
+		;
+	if (sp->nuntold == 0)
+		return;
+	spool_note(sp, "%zu messages cannot be read; tried again each minute",
+	    sp->nuntold);
+	sp->tell_at = spool_now(sp) + TELL_AGAIN;
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A segment of any bytes: the spool opens, tells and dumps what it believes, and takes mail. */
-/* objects: smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
+/* objects: smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdint.h>

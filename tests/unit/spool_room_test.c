@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The spool's room: preparing segments, a disk that is full, a ring that grows. */
-/* objects: smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
+/* objects: smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
 #include "tests/unit/spool_world.h"
 
 /* So many writes are tried in a hundred turns. */

@@ -6,6 +6,7 @@
  * Around the spool: a directory, a clock and a disk that fails when it is
  * told to.  For spool_*_test.c; what one of them has no use for is inline.
  */
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <errno.h>
@@ -41,6 +42,15 @@ static struct found {			/* what recovery told */
 	uint64_t	 recno;
 	uint32_t	 nrcpt, waiting;
 } found[MANY];
+
+static uint32_t	 rnd;			/* the same in each run */
+
+static inline uint32_t
+below(uint32_t n)
+{
+	rnd = rnd * 1103515245 + 12345;
+	return (rnd >> 8) % n;
+}
 
 /* -- what the spool calls -- */
 
@@ -196,6 +206,7 @@ setup(void **state)
 	(void)state;
 	failing = 0;
 	no_room = false;
+	rnd = 1;
 	mono = 1000;
 	for (i = 0; i < sizeof(body); i++)
 		body[i] = 'a' + i % 23;
