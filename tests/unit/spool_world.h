@@ -108,7 +108,7 @@ now_cb(void *arg)
 
 /* -- the spool -- */
 
-static struct spool *
+static inline struct spool *
 open_spool(unsigned most)
 {
 	struct spool_options	 o = { .segment_size = SEGMENT, .segments = 8,
