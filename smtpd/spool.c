@@ -388,20 +388,21 @@ spool_read(struct spool *sp, uint64_t recno, size_t offset, void *buf, size_t n)
 		errno = ENOENT;
 		return -1;
 	}
+	if (offset >= m->size)
+		return 0;
+	if (n > m->size - offset)
+		n = m->size - offset;
 	if (m->big != 0) {
 		r = big_read(sp, m->big, offset, buf, n);
-		if (r != 0 || offset >= m->size)
-			return r;
-		errno = EBADMSG;	/* the file is shorter than it was */
-		return -1;
+		if (r == 0 && n > 0) {
+			errno = EBADMSG;	/* the file is shorter than it was */
+			return -1;
+		}
+		return r;
 	}
 	if (scan_read_record(sp, m, &data) == -1)
 		return -1;
-	if (offset >= m->size)
-		return 0;
 	skip = m->length - m->size;
-	if (n > m->size - offset)
-		n = m->size - offset;
 	memcpy(buf, data + skip + offset, n);
 	return n;
 }

@@ -123,8 +123,11 @@ big_read(struct spool *sp, uint64_t id, size_t offset, void *buf, size_t n)
 	int	 fd, saved;
 
 	big_name(id, name, sizeof(name));
-	if ((fd = openat(sp->bigfd, name, O_RDONLY | O_CLOEXEC)) == -1)
+	if ((fd = openat(sp->bigfd, name, O_RDONLY | O_CLOEXEC)) == -1) {
+		if (errno == ENOENT)
+			errno = EBADMSG;	/* its message is there, and damaged */
 		return -1;
+	}
 	r = pread(fd, buf, n, offset);
 	saved = errno;
 	close(fd);
@@ -142,21 +145,27 @@ big_unlink_flushed(struct spool *sp)
 	sp->nunlinks = 0;
 }
 
-static bool
-named(const struct spool *sp, const char *name)
+/* The ids that live messages name. */
+static int
+collect_ids(const struct spool *sp, struct u64map *ids)
 {
-	const struct live_message	*m;
-	char			 want[32];
+	struct live_message	*m;
 	size_t			 pos = 0;
 
-	while ((m = u64map_next(&sp->index, &pos)) != NULL) {
-		if (m->big == 0)
-			continue;
-		big_name(m->big, want, sizeof(want));
-		if (strcmp(want, name) == 0)
-			return true;
-	}
-	return false;
+	while ((m = u64map_next(&sp->index, &pos)) != NULL)
+		if (m->big != 0 && u64map_put(ids, m->big, m) == -1)
+			return -1;
+	return 0;
+}
+
+static bool
+named(const struct u64map *ids, const char *name)
+{
+	uint64_t	 id = strtoull(name, NULL, 16);
+	char		 want[32];
+
+	big_name(id, want, sizeof(want));
+	return strcmp(want, name) == 0 && u64map_get(ids, id) != NULL;
 }
 
 /*
@@ -166,15 +175,20 @@ named(const struct spool *sp, const char *name)
 void
 big_clean(struct spool *sp)
 {
+	struct u64map	 ids = { 0 };
 	struct dirent	*d;
 	DIR		*dir;
-	int		 fd = dup(sp->bigfd);
+	int		 fd;
 
-	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
-		return;
+	if (collect_ids(sp, &ids) == -1 || (fd = dup(sp->bigfd)) == -1)
+		goto out;
+	if ((dir = fdopendir(fd)) == NULL) {
+		close(fd);
+		goto out;
+	}
 	rewinddir(dir);
 	while ((d = readdir(dir)) != NULL) {
-		if (d->d_name[0] == '.' || named(sp, d->d_name))
+		if (d->d_name[0] == '.' || named(&ids, d->d_name))
 			continue;
 		if (sp->stat.damaged > 0)
 			renameat(sp->bigfd, d->d_name, sp->corruptfd, d->d_name);
@@ -182,4 +196,6 @@ big_clean(struct spool *sp)
 			unlinkat(sp->bigfd, d->d_name, 0);
 	}
 	closedir(dir);
+out:
+	u64map_free(&ids);
 }
