@@ -5,7 +5,7 @@
 
 #include "tests/unit/spool_world.h"
 
-#define SIZE	300000
+#define SIZE	310000
 
 static char	 content[SIZE];
 
@@ -70,6 +70,7 @@ readable(struct spool *sp, uint64_t recno)
 
 	errno = 0;
 	while ((n = spool_read(sp, recno, at, buf, sizeof(buf))) > 0) {
+		assert_in_range(n, 1, SIZE - at);
 		assert_memory_equal(buf, content + at, n);
 		at += n;
 	}

@@ -119,6 +119,60 @@ test_flush_fails(void **state)
 	spool_close(sp);
 }
 
+/*
+ * A disk that fails for a while, at some flushes or at all, and comes back:
+ * who was told ok is there, who was told 451 is not, what was marked is done.
+ */
+static void
+test_disk_comes_back(void **state)
+{
+	static uint64_t	 ok[MANY], refused[MANY];
+	static bool	 is_done[MANY];
+	struct spool	*sp = open_spool(200);
+	unsigned	 nok = 0, nrefused = 0, ndone = 0, i, j, n;
+	uint64_t	 r[4];
+
+	(void)state;
+	for (i = 0; i < 200; i++) {
+		n = 1 + below(4);
+		for (j = 0; j < n; j++)
+			assert_int_equal(add(sp, below(6000), 1, &r[j]), 0);
+		if (nok > 0 && !is_done[j = below(nok)]) {
+			done(sp, ok[j], 0);
+			is_done[j] = true;
+			ndone++;
+		}
+		/* Of each 50 flushes some fail, then all. */
+		failing = i % 50 < 20 ? 0 : i % 50 < 30 ? (int)below(3) : 1000;
+		if (spool_flush(sp) == 0) {
+			memcpy(ok + nok, r, n * sizeof(*r));
+			nok += n;
+		} else {
+			memcpy(refused + nrefused, r, n * sizeof(*r));
+			nrefused += n;
+		}
+		for (j = 0; j < 5 && spool_work(sp) == 1; j++)
+			if (spool_dirty(sp) == 2)
+				spool_flush(sp);
+	}
+	failing = 0;
+	if (spool_dirty(sp) != 0)
+		assert_int_equal(spool_flush(sp), 0);
+	assert_true(nok > 100 && nrefused > 100 && ndone > 10);
+	for (i = 0; i < 2; i++) {	/* copied forward meanwhile, or not */
+		spool_close(sp);
+		sp = open_spool(200);
+		assert_int_equal(stat_of(sp).damaged, 0);
+		for (j = 0; j < nok; j++)
+			assert_int_equal(was_found(ok[j]), !is_done[j]);
+		for (j = 0; j < nrefused; j++)
+			assert_false(was_found(refused[j]));
+		assert_int_equal(nfound, nok - ndone);
+		work(sp);
+	}
+	spool_close(sp);
+}
+
 /* Survivors of a failed segment move; the ring does not grow without end for them. */
 static void
 test_failed_segment_moves(void **state)
@@ -176,7 +230,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_survives), T(test_one_write), T(test_generations),
-		T(test_flush_fails), T(test_failed_segment_moves), T(test_full),
+		T(test_flush_fails), T(test_disk_comes_back),
+		T(test_failed_segment_moves), T(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
