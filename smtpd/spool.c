@@ -473,7 +473,7 @@ spool_work(struct spool *sp)
 		return 1;
 	grows &= sp->prepare_at == 0;
 	/* Without room for one, copying must gain one, or it would never end. */
-	if (!grows && !bad && use.used - use.live < sp->opt.segment_size)
+	if (!grows && !bad && use.used < use.live + sp->opt.segment_size)
 		return 0;
 	return copy_oldest(sp);
 }

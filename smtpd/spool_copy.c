@@ -8,17 +8,6 @@
 
 #include "smtpd/spool_int.h"
 
-static bool
-pending(const struct spool *sp, uint64_t recno)
-{
-	size_t	 i;
-
-	for (i = 0; i < sp->nmoves; i++)
-		if (sp->moves[i].recno == recno)
-			return true;
-	return false;
-}
-
 /* The record with its merged states in front; bytes of data, -1 on error. */
 static ssize_t
 copy_one(struct spool *sp, const struct live_message *m)
@@ -89,14 +78,13 @@ copy_oldest(struct spool *sp)
 	ssize_t		 n;
 
 	/*
-	 * One that a batch of this turn writes to cannot be emptied yet, and the
-	 * last free segment is for fates.
+	 * What a batch holds, appended or copied, is not on the disk before it is
+	 * flushed; and the last free segment is for fates.
 	 */
-	if (seg == NULL || sp->nmoves > 0 || segment_count(sp, SEG_FREE) < 2)
+	if (seg == NULL || !STAILQ_EMPTY(&sp->batches) ||
+	    segment_count(sp, SEG_FREE) < 2)
 		return 0;
 	LIST_FOREACH_SAFE(m, &seg->messages, entry, next) {
-		if (pending(sp, m->recno))
-			continue;
 		if ((n = copy_one(sp, m)) == -1) {
 			/* Any other error may pass: the message stays where it is. */
 			if (errno != EBADMSG)

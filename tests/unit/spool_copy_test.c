@@ -197,10 +197,47 @@ test_crash_while_copying(void **state)
 	assert_true(copied > 20);
 }
 
+/* What is appended and not yet flushed is not copied: it is not on the disk. */
+static void
+test_not_before_flush(void **state)
+{
+	struct spool_options	 o = { .segment_size = SEGMENT, .segments = 5,
+	    .note = note_cb, .recovered = recovered_cb, .fdatasync = sync_cb };
+	struct spool	*sp;
+	uint64_t	 r, small, large;
+	unsigned	 i;
+
+	(void)state;
+	notes = nfound = 0;
+	assert_non_null(sp = spool_open(open(top, O_RDONLY | O_DIRECTORY), &o));
+	work(sp);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(add(sp, 10000, 1, &r), 0);
+		done(sp, r, 0);
+		assert_int_equal(spool_flush(sp), 0);
+	}
+	/* The rest of this segment, and the next: the first may be emptied now. */
+	assert_int_equal(add(sp, 100, 1, &small), 0);
+	assert_int_equal(add(sp, 20000, 1, &large), 0);
+	assert_int_equal(stat_of(sp).segments_free, 3);
+	for (i = 0; i < 10; i++)
+		spool_work(sp);
+	assert_int_equal(spool_dirty(sp), 1);
+	assert_int_equal(spool_flush(sp), 0);
+	work(sp);
+	assert_int_equal(stat_of(sp).messages, 2);
+	assert_int_equal(stat_of(sp).damaged, 0);
+	spool_close(sp);
+	sp = open_spool(8);
+	assert_true(was_found(small) && was_found(large));
+	spool_close(sp);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(test_not_before_flush),
 		T(test_crash_while_copying),
 	};
 

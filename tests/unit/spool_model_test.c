@@ -229,9 +229,12 @@ static void
 compare(void)
 {
 	static char	 want[8192], got[8192];
+	struct spool_stat st;
 	struct model	*m;
 	size_t		 i;
 
+	spool_stat(sp, &st);
+	assert_int_equal(st.damaged, 0);	/* torn is not damaged */
 	for (i = 0; i < nmodels; i++) {
 		m = &models[i];
 		if (m->live && m->acked && surely_waits(m) && !m->seen)
