@@ -9,7 +9,7 @@ if [ -z "$PIPEPOST_NAMESPACE" ]; then
 	PIPEPOST_NAMESPACE=1 exec unshare -m --propagation private sh "$0" "$@"
 fi
 . tests/lib.sh
-plan 21
+plan 22
 
 # The daemon is nobody's.
 nobody() { setpriv --reuid="$(id -u nobody)" --regid="$(id -g nobody)" --clear-groups --inh-caps=-all -- "$@"; }
@@ -74,6 +74,7 @@ ok "the log takes some" test "$(accepted)" -gt 50
 ok "and no more than it has room for" test "$(accepted)" -lt 400
 ok "the rest is told 452" grep -q '452 ' "$T/load"
 ok "stats say that it is full" wait_for 10 stat_is spool.full = 1
+is "$(grep -c 'no room for another segment' "$T/log")" 1 "why is said once, not at each message"
 ok "it stays refused" eval "! taken"
 
 kids=$(ps -o pid= --ppid "$smtpd_pid")
