@@ -211,7 +211,7 @@ static int
 make_room(struct spool *sp)
 {
 	while (segment_count(sp, SEG_FREE) < SPOOL_RESERVE)
-		if ( segment_prepare(sp, true) != 1) {
+		if (segment_prepare(sp, true) != 1) {
 			errno = ENOSPC;
 			return -1;
 		}
