@@ -13,10 +13,9 @@
 #include <stdio.h>
 
 #include "lib/nearest.h"
+#include "lib/nitems.h"
 #include "smtpd/conf.h"
 #include "smtpd/table.h"
-
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 enum conf_kind {
 	TOKEN_WORD,		/* not quoted: may be a keyword */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/nitems.h"
 #include "smtpd/format.h"
 #include "smtpd/format_spec.h"
 
@@ -54,8 +55,6 @@ static const struct modifier {
 
 /* What OpenSMTPD writes as ':', so that paths stay what they were there. */
 static const char escaped[] = "!#$%&'*/?^`{|}~";
-
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const char *
 parse_name(struct format_spec *spec, struct slice s)

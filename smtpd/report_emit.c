@@ -3,9 +3,8 @@
  * The events, one function each: typed values in, made safe, to the bus.
  * Used by every process that reports.
  */
+#include "lib/nitems.h"
 #include "smtpd/report_emit.h"
-
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* Room for a text in which every byte had to be escaped, within a line. */
 #define SAFE_MAX	(REPORT_LINE_MAX - 512)

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/nitems.h"
 #include "smtpd/sendmail.h"
 
 static const struct {
@@ -34,8 +35,6 @@ static const struct {
 	{ "Date",	offsetof(struct message, has_date) },
 	{ "Message-Id",	offsetof(struct message, has_message_id) },
 };
-
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 void
 addresses_add(struct addresses *a, const char *p, size_t n)
