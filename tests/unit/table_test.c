@@ -16,10 +16,9 @@
 
 #include <cmocka.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/table.h"
-
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
 static char	 dir[] = "/tmp/table_test.XXXXXX";
 static char	 path[sizeof(dir) + 16];
