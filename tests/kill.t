@@ -27,16 +27,6 @@ random()
 	echo $((SEED / 65536 % $1))
 }
 
-children() { ps -o pid= --ppid "$smtpd_pid" | tr -d ' '; }
-
-all_gone()
-{
-	for p in $*; do
-		kill -0 "$p" 2>/dev/null && return 1
-	done
-	return 0
-}
-
 # The victim: one of the children, now and then the parent.
 kill_one()
 {
@@ -46,7 +36,7 @@ kill_one()
 	if [ "$r" = "$n" ]; then
 		kill -9 "$smtpd_pid"
 		wait "$smtpd_pid" 2>/dev/null
-		wait_for 30 all_gone $kids || note "children outlive the parent: $kids"
+		wait_for "$PATIENCE" pids_gone $kids || note "children outlive the parent: $kids"
 		smtpd_start || return 1
 	else
 		kill -9 "$(echo "$kids" | sed -n "$((r + 1))p")" 2>/dev/null

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # What the tests in sh share: `. tests/lib.sh` at their top, run from the top
-# of the tree.  Root becomes nobody, but not in a test that is named root_*.
+# of the tree.  Root becomes nobody, but not in a test that is named root_*; one
+# of these with a line "# mounts: why" runs in a mount namespace of its own.
 #
 #   $T         directory of this test, removed at its end
 #   $SMTPD     the daemon; $SENDMAIL, $SMTPCTL; $BIN the directory of the tools
@@ -8,7 +9,14 @@
 
 case $0 in
 *root_*)
-	[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; } ;;
+	[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
+	if [ -z "$PIPEPOST_NAMESPACE" ] && grep -q '^# mounts: ' "$0"; then
+		unshare -m true 2>/dev/null || {
+			echo "1..0 # SKIP needs mount namespaces"
+			exit 0
+		}
+		PIPEPOST_NAMESPACE=1 exec unshare -m --propagation private sh "$0" "$@"
+	fi ;;
 *)
 	if [ "$(id -u)" = 0 ]; then
 		exec setpriv --reuid="$(id -u nobody)" --regid="$(id -g nobody)" \
@@ -33,6 +41,7 @@ export PATH ASAN_OPTIONS
 unset SMTPD_CONTROL
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/pipepost-test.XXXXXX") || exit 1
+CONTROL=$T/control
 tests_run=0
 tests_failed=0
 smtpd_pid=
@@ -42,6 +51,11 @@ cleanup()
 	status=$?
 	trap - EXIT
 	smtpd_stop
+	# What a test that failed has left in the background.
+	jobs -p >"$T/jobs"
+	while read -r job; do
+		kill "$job" 2>/dev/null
+	done <"$T/jobs"
 	cd / && rm -rf "$T"
 	[ $status -ne 0 ] || [ $tests_failed -eq 0 ] || status=1
 	exit $status
@@ -120,6 +134,52 @@ port_open()	# PORT
 	    PeerAddr => "127.0.0.1", PeerPort => $ARGV[0])' "$1"
 }
 
+# as USER[:GROUP] COMMAND...: root runs the command with that user's rights alone.
+as()
+{
+	as_user=${1%%:*}
+	case $1 in
+	*:*)	as_group=${1#*:} ;;
+	*)	as_group=$(id -gn "$as_user") ;;
+	esac
+	shift
+	setpriv --reuid="$as_user" --regid="$as_group" --clear-groups \
+	    --inh-caps=-all -- "$@"
+}
+
+# private_etc NAME:UID...: an /etc of this test's own, with the daemon's users
+# and these; each has a group of its own and a home, $T/home/NAME.
+private_etc()
+{
+	cp -a /etc "$T/etc"
+	mount --bind "$T/etc" /etc
+	chmod 755 "$T"
+	for u in _smtpd:901 _smtplk:902 _smtpq:903 _smtpdl:904 _smtpf:905 "$@"; do
+		name=${u%:*} id=${u#*:}
+		sed -i "/^$name:/d" /etc/passwd /etc/group
+		echo "$name:x:$id:$id::$T/home/$name:/bin/sh" >>/etc/passwd
+		echo "$name:x:$id:" >>/etc/group
+		mkdir -p "$T/home/$name"
+		chown "$id:$id" "$T/home/$name"
+	done
+}
+
+# smtpd_as USER: smtpd_start runs the daemon as that user, whose are $T/spool and
+# $T/run; there smtpd_conf puts the control socket.
+smtpd_as()
+{
+	cat >"$T/smtpd" <<-SH
+	#!/bin/sh
+	exec setpriv --reuid=$1 --regid=$(id -gn "$1") --clear-groups \
+	    --inh-caps=-all -- "$SMTPD" "\$@"
+	SH
+	mkdir -p "$T/spool" "$T/run"
+	chmod 755 "$T" "$T/smtpd"
+	chown "$1" "$T/spool" "$T/run"
+	SMTPD=$T/smtpd
+	CONTROL=$T/run/control
+}
+
 # A key and a certificate for localhost: $T/key.pem and $T/cert.pem.
 make_cert()
 {
@@ -129,17 +189,17 @@ make_cert()
 	    -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
 }
 
-# Writes $T/smtpd.conf: a spool and a control socket in $T, one listener on
-# $PORT and one on the submission socket, and what is on standard input.
+# Writes $T/smtpd.conf: a spool in $T, the control socket $CONTROL, the
+# submission socket, and what is on standard input.
 smtpd_conf()
 {
 	{
 		echo "spool directory \"$T/spool\""
-		echo "control socket \"$T/control\""
+		echo "control socket \"$CONTROL\""
 		echo "listen on socket"
 		cat
 	} >"$T/smtpd.conf"
-	SMTPD_CONTROL=$T/control
+	SMTPD_CONTROL=$CONTROL
 	export SMTPD_CONTROL
 }
 
@@ -158,7 +218,22 @@ smtpd_start()
 	fi
 }
 
+# The daemon's children, or the one of that name.
+children() { ps -o pid= --ppid "$smtpd_pid" | tr -d ' '; }
+child()
+{
+	ps -o pid=,args= --ppid "$smtpd_pid" |
+	    awk -v name="$1" '$2 == "smtpd:" && $3 == name { print $1 }'
+}
+
 pid_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+pids_gone()	# PID...
+{
+	for pid in "$@"; do
+		pid_gone "$pid" || return 1
+	done
+}
 
 # Ends the daemon as an administrator would; 1 if it had to be forced.
 smtpd_stop()

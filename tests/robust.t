@@ -19,7 +19,6 @@ conf()
 conf
 ok "the daemon starts" smtpd_start
 
-child() { ps -o pid=,args= --ppid "$smtpd_pid" | awk -v name="$1" '$NF == name { print $1 }'; }
 has() { grep -q "$1" "$T/$2"; }
 
 # Says each argument and reads one reply; FILE as @FILE waits for that file.

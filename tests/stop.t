@@ -12,7 +12,6 @@ match from any for any action "local"
 E2
 ok "the daemon starts" smtpd_start
 
-child() { ps -o pid=,args= --ppid "$smtpd_pid" | awk -v name="$1" '$0 ~ name { print $1 }'; }
 has() { grep -q "$1" "$T/$2"; }
 stopped() { has 'stopping' log; }
 
