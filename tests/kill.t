@@ -60,7 +60,6 @@ is "$i" "$KILLS" "$KILLS processes were killed and the daemon came back"
 kill "$load_pid" 2>/dev/null
 wait "$load_pid" 2>/dev/null
 
-queue_empty() { [ -z "$("$SMTPCTL" show queue)" ]; }
 smtpd_stop || note "forced to stop"
 smtpd_start
 ok "the queue runs empty" wait_for 240 queue_empty

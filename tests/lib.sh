@@ -218,15 +218,23 @@ smtpd_start()
 	fi
 }
 
-# The daemon's children, or the one of that name.
+# The daemon's children; child NAME [USER]: the one of that name.
 children() { ps -o pid= --ppid "$smtpd_pid" | tr -d ' '; }
 child()
 {
-	ps -o pid=,args= --ppid "$smtpd_pid" |
-	    awk -v name="$1" '$2 == "smtpd:" && $3 == name { print $1 }'
+	ps -o pid=,user:32=,args= --ppid "$smtpd_pid" |
+	    awk -v name="$1" -v user="$2" '$3 == "smtpd:" && $4 == name &&
+		(user == "" || $2 == user) { print $1 }'
 }
 
 pid_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# What smtpctl says of the daemon.
+queue_empty() { [ -z "$("$SMTPCTL" show queue)" ]; }
+stat_is()	# NAME OPERATOR NUMBER, as in test
+{
+	[ "$("$SMTPCTL" show stats | sed -n "s/^$1=//p")" "$2" "$3" ]
+}
 
 pids_gone()	# PID...
 {
