@@ -18,9 +18,9 @@ ok "the message is in the Maildir" grep -q '^This message came' "$T"/tree/demo/M
 ok "the key is for its owner alone" [ "$(stat -c %a "$T/tree/demo/key.pem")" = 600 ]
 
 perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 1,
-    LocalAddr => "127.0.0.1", LocalPort => $ARGV[0]) or die; sleep 60' "$PORT" &
+    LocalAddr => "127.0.0.1", LocalPort => $ARGV[0]) or die; sleep' "$PORT" &
 holder=$!
-wait_for 10 port_open "$PORT"
+wait_for "$PATIENCE" port_open "$PORT"
 ONCE=1 PORT=$PORT timeout 120 sh "$T/tree/examples/demo" run >"$T/out" 2>&1
 is "$?$(grep -c 'PORT=2526' "$T/out")" 11 "a port that is taken: status 1, and a word on PORT"
 kill $holder

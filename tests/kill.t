@@ -4,7 +4,7 @@
 # that was answered with 250 is in the maildir at the end.
 # KILLS=N sets how many (make kill: 500); SEED=N repeats a run.
 . tests/lib.sh
-plan 4
+plan 5
 
 KILLS=${KILLS:-12}
 SEED=${SEED:-$$}
@@ -62,12 +62,13 @@ wait "$load_pid" 2>/dev/null
 
 smtpd_stop || note "forced to stop"
 smtpd_start
-ok "the queue runs empty" wait_for 240 queue_empty
+ok "the queue runs empty" wait_for $((PATIENCE * 8)) queue_empty
 
 sed 's/^\(........\).*/\1/' "$T/ids" | sort -u >"$T/accepted"
 ls "$T/Maildir/new" | sed 's/^[0-9]*\.\([0-9a-f]\{8\}\).*/\1/' | sort >"$T/delivered"
 lost=$(comm -23 "$T/accepted" "$T/delivered" | wc -l)
 twice=$(uniq -d "$T/delivered" | wc -l)
 note "accepted $(wc -l <"$T/accepted"), delivered $(wc -l <"$T/delivered"), twice $twice"
+ok "messages were accepted" test -s "$T/accepted"
 is "$lost" 0 "no accepted message is lost"
 [ "$lost" = 0 ] || { comm -23 "$T/accepted" "$T/delivered" | sed 5q | notes; tail -30 "$T/log" | notes; }

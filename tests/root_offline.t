@@ -50,10 +50,10 @@ alice_mail() { ls "$T"/home/alice/Maildir/new/* 2>/dev/null; }
 two_mails() { [ "$(alice_mail | wc -l)" = 2 ]; }
 
 ok "the daemon starts again" smtpd_start
-ok "both messages arrive" wait_for 20 two_mails
+ok "both messages arrive" wait_for "$PATIENCE" two_mails
 is "$(alice_mail | xargs sed -n '/^from /p' | sort)" "from alice
 from root" "as they were sent"
 only_traps() { [ "$(ls $OFFLINE | tr '\n' ' ')" = "1.symlink 2.fifo 3.link 4.root " ]; }
-ok "links, pipes and files of root are left alone" wait_for 20 only_traps
+ok "links, pipes and files of root are left alone" wait_for "$PATIENCE" only_traps
 is "$(grep -c 'left alone' "$T/log")" 4 "and logged"
 ok "the daemon stops in order" smtpd_stop

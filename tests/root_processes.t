@@ -4,7 +4,7 @@
 # may trace, read or signal another.
 # mounts: an /etc of its own, with the daemon's users
 . tests/lib.sh
-plan 33
+plan 34
 
 private_etc alice:906
 
@@ -19,7 +19,7 @@ ok "starts as root" smtpd_start
 
 "$TOP/tests/bench/smtp_load" -n 1 -t alice@localhost "$PORT" >"$T/load" 2>&1
 has_mail() { [ -n "$(ls "$T/home/alice/Maildir/new")" ]; }
-ok "mail arrives in the home of its recipient" wait_for 10 has_mail
+ok "mail arrives in the home of its recipient" wait_for "$PATIENCE" has_mail
 is "$(stat -c %U "$T/home/alice/Maildir"/new/*)" alice "and belongs to it"
 
 "$TOP/tests/bench/smtp_load" -n 1 -t root@localhost "$PORT" >"$T/load" 2>&1
@@ -55,6 +55,14 @@ except OSError:
     pass
 print(" ".join(done) or "nothing")
 E2
+setpriv --reuid=alice --regid=alice --clear-groups sleep 1000 >/dev/null 2>&1 &
+victim=$!
+is_hers() { [ "$(ps -o user= -p "$victim")" = alice ]; }
+wait_for "$PATIENCE" is_hers
+ok "what is not protected can be attacked" \
+    sh -c "python3 '$T/attack.py' alice $victim | grep -q kill"
+# It may have been stopped by the attack.
+kill -9 $victim
 for a in _smtpd _smtplk _smtpq _smtpf alice; do
 	for b in $smtp $lookup $queue $deliver $smtpd_pid; do
 		[ "$(ps -o user= -p "$b")" != "$a" ] || continue

@@ -140,8 +140,8 @@ ok "the daemon starts" smtpd_start
 mails() { ls "$T/Maildir/new" 2>/dev/null | wc -l; }
 has_mails() { [ "$(mails)" -ge "$1" ]; }
 offline_is() { [ "$(ls "$T/control.offline" | sed 's/\..*//' | sort -u)" = "$1" ]; }
-ok "what was kept is delivered at start" wait_for 20 has_mails 1
-ok "it is removed; what was refused is kept under that name" wait_for 20 offline_is refused
+ok "what was kept is delivered at start" wait_for "$PATIENCE" has_mails 1
+ok "it is removed; what was refused is kept under that name" wait_for "$PATIENCE" offline_is refused
 ok "as the log says" grep -q 'offline.*refused, kept as refused' "$T/log"
 is "$(sed '1,/^$/d' "$T"/Maildir/new/*)" "before the daemon" "it arrives whole"
 rm -f "$T"/Maildir/new/*
@@ -153,7 +153,7 @@ awk 'BEGIN {
 }' >"$T/dots"
 "$SENDMAIL" -i "$USER_NAME" <"$T/dots"
 is $? 0 "a message is accepted"
-wait_for 20 has_mails 1
+wait_for "$PATIENCE" has_mails 1
 sed '1,/^$/d' "$T/dots" >"$T/expected"
 sed '1,/^$/d' "$T"/Maildir/new/* >"$T/got"
 same "$T/got" "$T/expected" "dots and long lines arrive as they were"
@@ -165,7 +165,7 @@ rm -f "$T"/Maildir/new/*
 
 printf 'a\rb\rc\n\rd\n' | "$SENDMAIL" "$USER_NAME"
 is $? 0 "a bare CR is no obstacle"
-wait_for 20 has_mails 1
+wait_for "$PATIENCE" has_mails 1
 is "$(sed '1,/^$/d' "$T"/Maildir/new/* | tr '\n' ';')" "a;b;c;;d;" "it ends a line"
 
 echo x | "$SENDMAIL" "$USER_NAME" no-such-user 2>"$T/err"

@@ -9,6 +9,8 @@ smtpd_conf <<E2
 listen on 127.0.0.1 port $PORT
 action "local" maildir "$T/Maildir"
 match from any for any action "local"
+proc keep "exec cat >>'$T/report'"
+report smtp-in on keep
 E2
 ok "the daemon starts" smtpd_start
 
@@ -42,16 +44,16 @@ kill -STOP "$queue"
 touch "$T/go"
 wait_for "$PATIENCE" has '^sent' out
 # The commit has to be on its way before the signal.
-sleep 1
+wait_for "$PATIENCE" has '|protocol-client|[0-9a-f]*|\.$' report
 kill "$smtpd_pid"
 wait_for "$PATIENCE" stopped
 kill -CONT "$queue"
-ok "the server hangs up" wait_for 10 has '^end' out
+ok "the server hangs up" wait_for "$PATIENCE" has '^end' out
 is "$(sed -n '/^sent/,$p' "$T/out" | cut -c 1-9 | tr '\n' ' ')" \
     'sent 250 2.0.0 421 4.3.2 end ' \
     "it answered the message, then said why it ends"
 ended() { has 'stopped' log; }
-ok "the daemon has ended" wait_for 10 ended
+ok "the daemon has ended" wait_for "$PATIENCE" ended
 ok "in good order" smtpd_stop
 wait $client
 
