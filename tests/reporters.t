@@ -38,7 +38,8 @@ accounted()
 	[ $((told + missed)) -eq "$(wc -l <"$T/all")" ]
 }
 # A gap line stands before the next line, so each look needs one.
-settled() { port_open "$PORT" && wait_for 1 accounted; }
+settled() { port_open "$PORT" && (wait_for 1 accounted); }
 ok "every line is told or counted" wait_for "$PATIENCE" settled
+accounted
 note "told $told, missed $missed"
 ok "the daemon stops in order" smtpd_stop
