@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/input.h"
+#include "lib/nitems.h"
 #include "lib/outbuf.h"
 #include "lib/report.h"
 #include "lib/report_part.h"
@@ -243,7 +244,7 @@ colour_of(const struct report *r)
 	struct slice	 s;
 	size_t		 i, n;
 
-	for (i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+	for (i = 0; i < nitems(outcomes); i++) {
 		if (!report_has(r, outcomes[i].field))
 			continue;
 		s = r->field[outcomes[i].field];

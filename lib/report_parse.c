@@ -3,6 +3,7 @@
  * A line to a record: every dialect, by the table.  Fields left of an event's
  * free text are cut from the left, those right of it from the right.
  */
+#include "lib/nitems.h"
 #include "lib/report.h"
 
 /* Prefix fields are short and of few characters: found and checked in one go. */
@@ -283,7 +284,7 @@ is_foreign(struct slice line)
 
 	cut_left(&line, &first);
 	return line.p != NULL &&
-	    is_word_of(first, kinds, sizeof(kinds) / sizeof(kinds[0]));
+	    is_word_of(first, kinds, nitems(kinds));
 }
 
 /* 2018-11-01 and 02: the event before the time, and no version. */

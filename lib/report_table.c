@@ -3,6 +3,7 @@
  * The table of the report language: the only place where events, fields,
  * dialects and their orders are spelt.
  */
+#include "lib/nitems.h"
 #include "lib/report.h"
 
 const char *const result_names[RESULT_MAX] = {
@@ -138,7 +139,7 @@ report_field_by_name(struct slice name)
 	for (f = 0; f < RF_MAX; f++)
 		if (slice_eq(name, slice_str(report_fields[f].name)))
 			return f;
-	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+	for (i = 0; i < nitems(aliases); i++)
 		if (slice_eq(name, slice_str(aliases[i].name)))
 			return aliases[i].field;
 	return RF_MAX;

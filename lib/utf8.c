@@ -2,6 +2,7 @@
 /*
  * UTF-8 (RFC 3629).
  */
+#include "lib/nitems.h"
 #include "lib/utf8.h"
 
 /* By first byte: the length, and what the second byte may be. */
@@ -29,10 +30,10 @@ utf8_length(const char *s, size_t n)
 
 	if (n == 0)
 		return 0;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (i = 0; i < nitems(rows); i++)
 		if (p[0] >= rows[i].from && p[0] <= rows[i].to)
 			break;
-	if (i == sizeof(rows) / sizeof(rows[0]) || n < rows[i].length)
+	if (i == nitems(rows) || n < rows[i].length)
 		return 0;
 	if (rows[i].length > 1 &&
 	    (p[1] < rows[i].second_from || p[1] > rows[i].second_to))

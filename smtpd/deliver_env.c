@@ -7,6 +7,7 @@
 #include <paths.h>
 #include <stdlib.h>
 
+#include "lib/nitems.h"
 #include "smtpd/deliver.h"
 #include "smtpd/deliver_env.h"
 
@@ -37,7 +38,7 @@ static const struct variable {
 #undef OF
 };
 
-_Static_assert(sizeof(variables) / sizeof(variables[0]) <
+_Static_assert(nitems(variables) <
     sizeof(((struct environment *)0)->vars) / sizeof(char *),
     "a variable more than struct environment holds");
 
@@ -87,7 +88,7 @@ env_fill(struct environment *env, const struct job *job,
 
 	memset(env, 0, sizeof(*env));
 	split(job->rcpt, user->delim, &v);
-	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+	for (i = 0; i < nitems(variables); i++) {
 		const struct variable	*var = &variables[i];
 
 		if (var->fixed != NULL)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/nitems.h"
 #include "smtpd/deliver.h"
 
 /* A maildir that is in use: jobs have files open in it. */
@@ -93,7 +94,7 @@ make_maildir(const char *path)
 
 	if (make_path(path) == -1)
 		return -1;
-	for (i = 0; i < sizeof(sub) / sizeof(sub[0]); i++) {
+	for (i = 0; i < nitems(sub); i++) {
 		snprintf(buf, sizeof(buf), "%s/%s", path, sub[i]);
 		if (make_one(buf) == -1)
 			return -1;

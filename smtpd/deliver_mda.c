@@ -21,6 +21,7 @@
 
 #include <event2/event.h>
 
+#include "lib/nitems.h"
 #include "smtpd/deliver.h"
 #include "smtpd/deliver_env.h"
 #include "smtpd/log.h"
@@ -194,7 +195,7 @@ judge_exit(struct mda *m, int status)
 	const char		*words = "failed";
 	size_t			 i;
 
-	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+	for (i = 0; i < nitems(statuses); i++)
 		if (statuses[i].status == status)
 			s = &statuses[i];
 	if (s != NULL)

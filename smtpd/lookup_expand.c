@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/lookup.h"
 #include "smtpd/lookup_include.h"
@@ -245,7 +246,7 @@ try_virtual(struct expansion *e, const struct node *from, struct table *table)
 	size_t		 i;
 	int		 r;
 
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+	for (i = 0; i < nitems(keys); i++) {
 		if ((i == 1 || i == 3) && bare.n == name.n)
 			continue;
 		if ((r = try_key(e, from, table, keys[i])) != 0)

@@ -16,6 +16,7 @@
 
 #include <event2/event.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/parent.h"
@@ -39,7 +40,7 @@ stop_next(void)
 {
 	size_t	 i;
 
-	for (i = 0; i < sizeof(stop_order) / sizeof(stop_order[0]); i++)
+	for (i = 0; i < nitems(stop_order); i++)
 		if (parent_child_any(stop_order[i])) {
 			parent_child_stop(stop_order[i]);
 			return;
@@ -123,7 +124,7 @@ signals(void)
 	size_t			 i;
 
 	signal(SIGPIPE, SIG_IGN);
-	for (i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+	for (i = 0; i < nitems(caught); i++)
 		event_add(evsignal_new(loop_base, caught[i], signal_cb, NULL),
 		    NULL);
 }

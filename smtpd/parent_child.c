@@ -19,6 +19,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/parent.h"
@@ -49,7 +50,6 @@ static const struct {
 };
 static const enum process	permanent[] = { PROC_LOOKUP, PROC_QUEUE, PROC_SMTP };
 
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 #define LONG_LIFE	(10 * 1000000000ULL)	/* ns; a death after this is no row of deaths */
 
 static void	run(struct child *);

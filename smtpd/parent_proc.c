@@ -19,6 +19,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/parent.h"
@@ -88,7 +89,7 @@ exec_proc(const struct proc_conf *c, int in, int out)
 	size_t			 i;
 
 	setpgid(0, 0);
-	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+	for (i = 0; i < nitems(defaults); i++)
 		signal(defaults[i], SIG_DFL);
 	set_path();
 	if (proc_privileged)

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
@@ -125,7 +126,7 @@ add_macro(struct ipc_msg *msg)
 {
 	struct slice	 s = ipc_get_slice(msg);
 
-	if (nmacros + 1 == sizeof(macros) / sizeof(macros[0]))
+	if (nmacros + 1 == nitems(macros))
 		fatalx("more than %zu macros on the command line", nmacros);
 	if ((macros[nmacros++] = strndup(s.p, s.n)) == NULL)
 		fatal("configuration");

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/queue.h"
@@ -249,7 +250,7 @@ sched_want_due(void)
 		return 0;
 	if (count.delivers >= DELIVERS)
 		return turn_due();
-	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+	for (i = 0; i < nitems(want); i++)
 		TAILQ_FOREACH(u, &rings[want[i]], entry)
 			if (u->not_before > loop_mono() &&
 			    (due == 0 || u->not_before < due))
@@ -410,7 +411,7 @@ sched_unready(struct user *u)
 	struct envelope		*e;
 	size_t			 i;
 
-	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+	for (i = 0; i < nitems(lists); i++) {
 		if ((e = TAILQ_FIRST(lists[i])) == NULL)
 			continue;
 		TAILQ_REMOVE(lists[i], e, entry);

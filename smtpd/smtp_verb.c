@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/addr.h"
+#include "lib/nitems.h"
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 
@@ -352,7 +353,7 @@ verb_find(struct slice name)
 {
 	size_t	 i;
 
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+	for (i = 0; i < nitems(verbs); i++)
 		if (slice_eqi(name, slice_str(verbs[i].name)))
 			return &verbs[i];
 	return NULL;

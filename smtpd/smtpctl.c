@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/nearest.h"
+#include "lib/nitems.h"
 #include "smtpd/control.h"
 
 #define WORDS	2
@@ -31,14 +32,13 @@ static const struct command {
 	{ { "dump", NULL },		CONTROL_DUMP,		false },
 	{ { "stop", NULL },		CONTROL_STOP,		false },
 };
-#define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
 static noreturn void
 usage(void)
 {
 	size_t	 i;
 
-	for (i = 0; i < NCOMMANDS; i++)
+	for (i = 0; i < nitems(commands); i++)
 		fprintf(stderr, "%s smtpctl [-s socket] %s%s%s%s\n",
 		    i == 0 ? "usage:" : "      ", commands[i].words[0],
 		    commands[i].words[1] != NULL ? " " : "",
@@ -72,7 +72,7 @@ no_command(int argc, char *argv[])
 	int		 best = 0, n;
 	size_t		 i;
 
-	for (i = 0; i < NCOMMANDS; i++)
+	for (i = 0; i < nitems(commands); i++)
 		if ((n = agree(&commands[i], argc, argv)) > best)
 			best = n;
 	if (best == argc) {
@@ -80,7 +80,7 @@ no_command(int argc, char *argv[])
 		usage();
 	}
 	nearest_init(&near, slice_str(argv[best]));
-	for (i = 0; i < NCOMMANDS; i++)
+	for (i = 0; i < nitems(commands); i++)
 		if (agree(&commands[i], argc, argv) == best)
 			nearest_try(&near, commands[i].words[best]);
 	if (near.best[0] != NULL)
@@ -112,10 +112,10 @@ parse(int argc, char *argv[])
 	const struct command	*c;
 	int			 n;
 
-	for (c = commands; c < commands + NCOMMANDS; c++)
+	for (c = commands; c < commands + nitems(commands); c++)
 		if (agree(c, argc, argv) == length(c))
 			break;
-	if (c == commands + NCOMMANDS)
+	if (c == commands + nitems(commands))
 		no_command(argc, argv);
 	n = length(c);
 	if (c->id && argc == n) {

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/nitems.h"
 #include "smtpd/conf.h"
 #include "smtpd/log.h"
 #include "smtpd/parent.h"
@@ -108,7 +109,7 @@ add_macro(char *macro)
 	if (n == 0 || macro[n] != '=')
 		errx(2, "-D %s: a macro is NAME=VALUE, NAME of letters, digits and _",
 		    macro);
-	if (nmacros + 1 == sizeof(macros) / sizeof(macros[0]))
+	if (nmacros + 1 == nitems(macros))
 		errx(2, "-D %s: more than %zu macros", macro, nmacros);
 	macros[nmacros++] = macro;
 }
