@@ -2,29 +2,16 @@
 # SPDX-License-Identifier: ISC
 # A disk that runs full: clients are told 452 or 451, nothing acknowledged is
 # lost, and mail is taken again, without a restart, when there is room.
-# The spool is a tiny tmpfs in a mount namespace of its own.
-if [ -z "$PIPEPOST_NAMESPACE" ]; then
-	[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
-	unshare -m true 2>/dev/null || { echo "1..0 # SKIP needs mount namespaces"; exit 0; }
-	PIPEPOST_NAMESPACE=1 exec unshare -m --propagation private sh "$0" "$@"
-fi
+# mounts: the spool is a tiny tmpfs
 . tests/lib.sh
 plan 22
 
-# The daemon is nobody's.
-nobody() { setpriv --reuid="$(id -u nobody)" --regid="$(id -g nobody)" --clear-groups --inh-caps=-all -- "$@"; }
-cat >"$T/smtpd" <<E2
-#!/bin/sh
-exec setpriv --reuid=$(id -u nobody) --regid=$(id -g nobody) --clear-groups \
-    --inh-caps=-all -- "$SMTPD" "\$@"
-E2
-chmod 755 "$T" "$T/smtpd"
-SMTPD=$T/smtpd
 LOAD=$TOP/tests/bench/smtp_load
 
-mkdir -p "$T/spool" "$T/mail" "$T/run"
+mkdir "$T/spool" "$T/mail"
 mount -t tmpfs -o size=42m,mode=700 none "$T/spool"
-chown nobody "$T/spool" "$T/mail" "$T/run"
+chown nobody "$T/mail"
+smtpd_as nobody
 
 # While $T/closed is there nothing is delivered; then a file a message, named
 # by the id in its first header.
@@ -43,8 +30,6 @@ listen on 127.0.0.1 port $PORT
 action "later" mda "$T/deliver"
 match from any for any action "later"
 E2
-sed -i "s,^control socket .*,control socket \"$T/run/control\"," "$T/smtpd.conf"
-SMTPD_CONTROL=$T/run/control
 ok "the daemon starts" smtpd_start
 
 load()	# MESSAGES BYTES
@@ -52,7 +37,6 @@ load()	# MESSAGES BYTES
 	"$LOAD" -a "$T/ids" -n "$1" -s "$2" -t nobody@localhost "$PORT" >"$T/load" 2>&1
 }
 accepted() { sed -n 's/^accepted \([0-9]*\).*/\1/p' "$T/load"; }
-stat_is() { [ "$("$SMTPCTL" show stats | sed -n "s/^$1=//p")" "$2" "$3" ]; }
 taken() { load 1 1000; }
 
 # -- a message that the disk has no room for ------------------------------
@@ -73,15 +57,14 @@ note "$(tail -1 "$T/load")"
 ok "the log takes some" test "$(accepted)" -gt 50
 ok "and no more than it has room for" test "$(accepted)" -lt 400
 ok "the rest is told 452" grep -q '452 ' "$T/load"
-ok "stats say that it is full" wait_for 10 stat_is spool.full = 1
+ok "stats say that it is full" wait_for "$PATIENCE" stat_is spool.full = 1
 is "$(grep -c 'no room for another segment' "$T/log")" 1 "why is said once, not at each message"
 ok "it stays refused" eval "! taken"
 
 kids=$(ps -o pid= --ppid "$smtpd_pid")
 kill -9 "$smtpd_pid"
 wait "$smtpd_pid" 2>/dev/null
-all_gone() { for p in $kids; do kill -0 "$p" 2>/dev/null && return 1; done; return 0; }
-wait_for 30 all_gone
+wait_for "$PATIENCE" pids_gone $kids
 ok "it starts again on a full disk" smtpd_start
 is "$("$SMTPCTL" show stats | sed -n 's/^messages=//p')" "$(wc -l <"$T/ids" | tr -d ' ')" \
     "with all that was accepted"
@@ -89,7 +72,6 @@ is "$("$SMTPCTL" show stats | sed -n 's/^messages=//p')" "$(wc -l <"$T/ids" | tr
 # -- room ---------------------------------------------------------------------
 
 rm "$T/closed"
-queue_empty() { [ -z "$("$SMTPCTL" show queue)" ]; }
 ok "what was accepted is delivered" wait_for $((PATIENCE + 120)) queue_empty
 sed 's/^\(........\).*/\1/' "$T/ids" | sort >"$T/accepted"
 ls "$T/mail" | sort >"$T/delivered"

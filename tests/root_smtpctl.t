@@ -5,27 +5,16 @@
 . tests/lib.sh
 plan 8
 
-as() { who=$1; shift; setpriv --reuid="$(id -u "$who")" --regid="$(id -g "$who")" --clear-groups --inh-caps=-all -- "$@"; }
 for other in daemon bin mail; do
 	id -u "$other" >/dev/null 2>&1 && break
 done
 
-cat >"$T/smtpd" <<E2
-#!/bin/sh
-exec setpriv --reuid=$(id -u nobody) --regid=$(id -g nobody) --clear-groups \\
-    --inh-caps=-all -- "$SMTPD" "\$@"
-E2
-chmod 755 "$T" "$T/smtpd"
-SMTPD=$T/smtpd
-mkdir -p "$T/spool" "$T/run"
-chown nobody "$T/spool" "$T/run"
+smtpd_as nobody
 smtpd_conf <<E2
 listen on 127.0.0.1 port $PORT
 action "local" maildir "$T/run/Maildir"
 match from any for any action "local"
 E2
-sed -i "s,^control socket .*,control socket \"$T/run/control\"," "$T/smtpd.conf"
-SMTPD_CONTROL=$T/run/control
 ok "the daemon starts as nobody" smtpd_start
 
 asks() { as "$1" "$SMTPCTL" show stats >"$T/out"; }

@@ -18,8 +18,6 @@ report smtp-in on chatty
 CONF
 ok "the daemon starts" smtpd_start
 
-child() { ps -o pid=,args= --ppid "$smtpd_pid" | awk -v name="$1" '$NF == name { print $1 }'; }
-
 counted() { grep -q ' chatty: 400 more lines not logged' "$T/log"; }
 ok "lines that were not logged are counted" wait_for "$PATIENCE" counted
 
