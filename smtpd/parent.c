@@ -168,9 +168,9 @@ parent_main(struct conf *conf)
 	}
 	signals();
 	parent_proc_start_all();
-	parent_child_start(PROC_LOOKUP, NULL);
-	parent_child_start(PROC_QUEUE, NULL);
-	parent_child_start(PROC_SMTP, NULL);
+	parent_child_start(PROC_LOOKUP);
+	parent_child_start(PROC_QUEUE);
+	parent_child_start(PROC_SMTP);
 	loop_at_end(ipc_flush_all);
 	loop_run();
 	ipc_flush_all();
@@ -180,31 +180,44 @@ parent_main(struct conf *conf)
 
 /* -- messages of the children -- */
 
+/* Why nothing can be delivered as that user, and whether it ever can; or NULL. */
+static const char *
+objection(const char *user, bool *permanent)
+{
+	const struct passwd	*pw;
+
+	errno = 0;
+	pw = getpwnam(user);
+	*permanent = errno == 0;
+	if (pw == NULL)
+		return errno == 0 ? "no such user" : strerror(errno);
+	if (pw->pw_uid == 0 && proc_privileged)
+		return "mail is never delivered as uid 0; give root an alias";
+	return NULL;
+}
+
 static void
 deliver_want(struct ipc *queue, struct ipc_msg *msg)
 {
 	struct slice	 s = ipc_get_slice(msg);
-	struct passwd	*pw;
 	char		 user[256];
-	const char	*why = NULL;
+	const char	*why;
+	bool		 permanent;
 
 	if (!ipc_complete(queue, msg) || s.n >= sizeof(user))
 		return;
 	memcpy(user, s.p, s.n);
 	user[s.n] = '\0';
-	errno = 0;
-	if ((pw = getpwnam(user)) == NULL)
-		why = errno == 0 ? "no such user" : strerror(errno);
-	else if (pw->pw_uid == 0 && proc_privileged)
-		why = "mail is never delivered as uid 0; give root an alias";
-	if (why == NULL) {
-		parent_child_start(PROC_DELIVER, user);
-		return;
+	if ((why = objection(user, &permanent)) == NULL) {
+		if (parent_child_deliver(user) == 0)
+			return;
+		why = strerror(errno);
+		permanent = false;
 	}
 	log_warnx("deliver for user %s: %s", user, why);
 	ipc_begin(queue, IPC_DELIVER_NONE);
 	ipc_put_slice(queue, slice_str(user));
-	ipc_put_u8(queue, pw != NULL || errno == 0);
+	ipc_put_u8(queue, permanent);
 	ipc_put_slice(queue, slice_str(why));
 	ipc_end(queue);
 }

@@ -33,7 +33,8 @@ void		 parent_message(enum process, struct ipc *, struct ipc_msg *);
 void		 parent_give_up(const char *who);
 
 /* parent_child.c: the processes of proc.c. */
-void		 parent_child_start(enum process, const char *user);
+void		 parent_child_start(enum process);	/* and again, whenever it ends */
+int		 parent_child_deliver(const char *user);	/* once; -1 with errno */
 bool		 parent_child_exited(pid_t, int status);	/* was it one of them? */
 struct ipc	*parent_child_ipc(enum process);		/* NULL while it is down */
 void		 parent_child_stop(enum process);

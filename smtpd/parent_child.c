@@ -36,6 +36,7 @@ struct child {
 	unsigned	 deaths;
 	unsigned	 failures;	/* in a row */
 	struct event	 restart;
+	struct event	 mute;		/* without a channel for too long */
 };
 
 static TAILQ_HEAD(, child)	children = TAILQ_HEAD_INITIALIZER(children);
@@ -50,6 +51,7 @@ static const struct {
 };
 static const enum process	permanent[] = { PROC_LOOKUP, PROC_QUEUE, PROC_SMTP };
 
+#define MUTE_PATIENCE	5	/* seconds from the end of its channel to its own */
 #define LONG_LIFE	(10 * 1000000000ULL)	/* ns; a death after this is no row of deaths */
 
 static void	run(struct child *);
@@ -169,7 +171,7 @@ introduce(struct child *a, enum process b, const char *instance, int fd)
 	ipc_end_fd(a->ipc, fd);
 }
 
-static void
+static int
 connect_pair(struct child *a, struct child *b)
 {
 	int	 fd[2];
@@ -177,36 +179,58 @@ connect_pair(struct child *a, struct child *b)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1) {
 		log_warn("socketpair for %s and %s",
 		    proc_rows[a->process].name, proc_rows[b->process].name);
-		return;
+		return -1;
 	}
 	introduce(a, b->process, "", fd[0]);
 	introduce(b, a->process, "", fd[1]);
+	return 0;
 }
 
 /* Both ends of the channel between a deliver and the queue. */
-static void
+static int
 connect_deliver(struct child *c)
 {
 	struct ipc	*queue = parent_child_ipc(PROC_QUEUE);
 	int		 fd[2];
 
 	if (queue == NULL)
-		return;
+		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1) {
 		log_warn("socketpair for deliver of %s", c->user);
-		return;
+		return -1;
 	}
 	introduce(c, PROC_QUEUE, c->user, fd[0]);
 	ipc_begin(queue, IPC_DELIVER_PEER);
 	ipc_put_slice(queue, slice_str(c->user));
 	ipc_end_fd(queue, fd[1]);
+	return 0;
+}
+
+/* -1: a peer is missing. */
+static int
+introduce_all(struct child *c)
+{
+	struct child	*other;
+	size_t		 i;
+
+	if (c->process == PROC_DELIVER)
+		return connect_deliver(c);
+	for (i = 0; i < nitems(pairs); i++) {
+		if (pairs[i].a != c->process && pairs[i].b != c->process)
+			continue;
+		other = child_of(pairs[i].a == c->process ?
+		    pairs[i].b : pairs[i].a);
+		/* Who has no channel to us is about to end. */
+		if (other != NULL && other->ipc != NULL &&
+		    connect_pair(c, other) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static void
 tell(struct child *c)
 {
-	struct child	*other;
-	size_t		 i;
 
 	send_conf(c);
 	if (c->process == PROC_SMTP) {
@@ -215,15 +239,9 @@ tell(struct child *c)
 	}
 	if (c->process == PROC_QUEUE)
 		parent_listen_send_queue(c->ipc);
-	if (c->process == PROC_DELIVER)
-		connect_deliver(c);
-	for (i = 0; i < nitems(pairs); i++) {
-		if (pairs[i].a != c->process && pairs[i].b != c->process)
-			continue;
-		other = child_of(pairs[i].a == c->process ?
-		    pairs[i].b : pairs[i].a);
-		if (other != NULL && other->pid != 0)
-			connect_pair(c, other);
+	if (introduce_all(c) == -1) {
+		kill(c->pid, SIGKILL);	/* and it comes again */
+		return;
 	}
 	if (c->process == PROC_SMTP)
 		parent_proc_send(c->ipc);
@@ -253,14 +271,28 @@ became_ready(struct child *c)
 }
 
 static void
-child_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+mute_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct child	*c = arg;
 
+	(void)fd;
+	(void)what;
+	log_warnx("%s has closed its channel and goes on, killed",
+	    proc_rows[c->process].name);
+	kill(c->pid, SIGKILL);
+}
+
+static void
+child_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	const struct timeval	 tv = { MUTE_PATIENCE, 0 };
+	struct child		*c = arg;
+
 	if (msg == NULL) {
-		/* Its death follows by SIGCHLD. */
+		/* Its death follows by SIGCHLD, or nobody could stop it. */
 		ipc_free(ipc);
 		c->ipc = NULL;
+		event_add(&c->mute, &tv);
 		return;
 	}
 	if (msg->type == IPC_READY)
@@ -321,30 +353,44 @@ restart_later(struct child *c)
 	event_add(&c->restart, &tv);
 }
 
-static void
-run(struct child *c)
+/* -1: not even begun, with errno. */
+static int
+begin(struct child *c)
 {
-	int	 fd[2];
+	int	 fd[2], saved;
 
-	c->ready = false;
-	c->started = loop_mono();
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1 ||
-	    (c->pid = fork()) == -1) {
-		log_warn("start %s", proc_rows[c->process].name);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1)
+		return -1;
+	if ((c->pid = fork()) == -1) {
+		saved = errno;
 		c->pid = 0;
-		c->failures++;
-		restart_later(c);
-		return;
+		close(fd[0]);
+		close(fd[1]);
+		errno = saved;
+		return -1;
 	}
 	if (c->pid == 0)
 		exec_child(c, fd[1]);
 	close(fd[1]);
+	c->ready = false;
+	c->started = loop_mono();
 	c->ipc = ipc_new(PROC_PARENT, c->process, fd[0], child_cb, c);
 	tell(c);
+	return 0;
 }
 
-void
-parent_child_start(enum process p, const char *user)
+static void
+run(struct child *c)
+{
+	if (begin(c) == 0)
+		return;
+	log_warn("start %s", proc_rows[c->process].name);
+	c->failures++;
+	restart_later(c);
+}
+
+static struct child *
+child_new(enum process p, const char *user)
 {
 	struct child	*c;
 
@@ -353,20 +399,39 @@ parent_child_start(enum process p, const char *user)
 		fatal("start %s", proc_rows[p].name);
 	c->process = p;
 	event_assign(&c->restart, loop_base, -1, 0, restart_cb, c);
+	event_assign(&c->mute, loop_base, -1, 0, mute_cb, c);
 	TAILQ_INSERT_TAIL(&children, c, entry);
-	run(c);
+	return c;
 }
-
-/* -- end -- */
 
 static void
 child_free(struct child *c)
 {
 	TAILQ_REMOVE(&children, c, entry);
 	event_del(&c->restart);
+	event_del(&c->mute);
 	free(c->user);
 	free(c);
 }
+
+void
+parent_child_start(enum process p)
+{
+	run(child_new(p, NULL));
+}
+
+int
+parent_child_deliver(const char *user)
+{
+	struct child	*c = child_new(PROC_DELIVER, user);
+
+	if (begin(c) == 0)
+		return 0;
+	child_free(c);
+	return -1;
+}
+
+/* -- end -- */
 
 static void
 log_death(const struct child *c, int status)
@@ -435,6 +500,7 @@ parent_child_exited(pid_t pid, int status)
 		return false;
 	log_death(c, status);
 	c->pid = 0;
+	event_del(&c->mute);
 	if (c->ipc != NULL) {
 		/* Its last words may still be in the channel. */
 		ipc_drain(c->ipc);

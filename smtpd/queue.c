@@ -18,6 +18,7 @@
 #define TICK		10	/* seconds: time limits, room in the spool */
 #define FATE_FLUSH	1	/* seconds until a fate is durable */
 #define FATE_RETRY	10	/* after a flush that failed */
+#define SMTP_BACKLOG	(16 * 1024 * 1024) /* bytes of answers that smtp may leave unread */
 #define STOP_PATIENCE	20	/* seconds that running jobs have at the end */
 
 struct spool	*queue_spool;
@@ -200,12 +201,15 @@ finish_if_done(void)
 }
 
 /* Who asked is answered, then users are fed. */
+static void	check_smtp(void);
+
 static void
 end_of_turn(void)
 {
 	if (queue_spool == NULL)
 		return;
 	flush();
+	check_smtp();
 	deliver_turn();
 	housekeep();
 	set_due();
@@ -246,8 +250,14 @@ queue_peer(enum process peer, struct ipc *ipc, const char *instance)
 			commit_smtp_lost();
 		queue_smtp = ipc;
 		commit_smtp_met();
-	} else if (peer == PROC_LOOKUP)
+	} else if (peer == PROC_LOOKUP) {
+		/* What the old one still sent counts, what it did not is lost. */
+		if (queue_lookup != NULL)
+			ipc_drain(queue_lookup);
+		if (queue_lookup != NULL)
+			commit_lookup_lost();
 		queue_lookup = ipc;
+	}
 }
 
 static void
@@ -256,11 +266,23 @@ peer_lost(enum process peer, const struct ipc *ipc)
 	if (peer == PROC_SMTP && ipc == queue_smtp) {
 		queue_smtp = NULL;
 		commit_smtp_lost();
-	} else if (peer == PROC_LOOKUP) {
-		if (ipc == queue_lookup)
-			queue_lookup = NULL;
+	} else if (peer == PROC_LOOKUP && ipc == queue_lookup) {
+		queue_lookup = NULL;
 		commit_lookup_lost();
 	}
+}
+
+/* An smtp that asks and does not read the answers is not waited for. */
+static void
+check_smtp(void)
+{
+	struct ipc	*ipc = queue_smtp;
+
+	if (ipc == NULL || ipc_backlog(ipc) < SMTP_BACKLOG)
+		return;
+	log_warnx("smtp does not read its answers, left alone");
+	peer_lost(PROC_SMTP, ipc);
+	ipc_free(ipc);
 }
 
 static void

@@ -18,6 +18,7 @@
 
 #define SECOND		1000000000ULL	/* in monotonic time */
 #define ENVELOPE_MAX	1024		/* bytes of an envelope's texts */
+#define LOGIN_MAX	255		/* bytes of a user's name, as the parent takes it */
 /*
  * Bytes of memory that an envelope takes, with all that goes with it: its part
  * of the message, its places in heap, maps and the spool's index; without the
@@ -150,7 +151,7 @@ size_t		 message_count(void);
 
 /* -- queue_lease.c: msgids that smtp may use, each once -- */
 
-/* A block of LEASE_BLOCK msgids that no message in the queue has; its first, or 0. */
+/* A block of LEASE_BLOCK msgids that no message in the queue has; its first, or 0: not now. */
 #define LEASE_BLOCK	4096
 uint32_t	 lease_new(void);
 /* Uses the msgid up. -1: it was not leased, or is used up. */

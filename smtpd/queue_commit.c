@@ -16,6 +16,7 @@
 
 #define WINDOW		(1024 * 1024)	/* content that smtp may send ahead */
 #define TEXT_MAX	(7 * 1024 * 1024) /* of envelopes: half a segment holds it, states and content */
+#define TX_MAX		65536		/* at once; smtp has fewer sessions */
 #define COMMIT_TIME	(60 * SECOND)	/* that a commit waits for its envelopes */
 
 struct tx {
@@ -68,7 +69,7 @@ tx_get(uint32_t msgid)
 
 	if (tx != NULL)
 		return tx;
-	if (lease_take(msgid) == -1) {
+	if (by_msgid.used >= TX_MAX || lease_take(msgid) == -1) {
 		log_debug("msgid %08x is not leased, or used up", msgid);
 		return NULL;
 	}

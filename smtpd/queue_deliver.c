@@ -150,6 +150,7 @@ run(struct envelope *e)
 		send_job(e, SLICE(""));
 		u->stream = e;
 		u->stream_off = 0;
+		user_place(u);		/* others wait until all of it is sent */
 		stream(u);
 	}
 	if (u->deliver == NULL || ipc_backlog(u->deliver) < BACKLOG)
@@ -182,6 +183,12 @@ leave(struct user *u)
 	user_place(u);
 }
 
+static bool
+is_idle(const struct user *u)
+{
+	return u->nrunning == 0 && loop_mono() - u->heard >= IDLE_TIME;
+}
+
 void
 deliver_turn(void)
 {
@@ -195,7 +202,11 @@ deliver_turn(void)
 	while ((u = sched_want_next()) != NULL)
 		want(u);
 	while ((u = sched_feed_next()) != NULL)
-		run(sched_take(u));
+		if (is_idle(u)) {
+			leave(u);
+			queue_turn_again();
+		} else
+			run(sched_take(u));
 }
 
 /* -- answers -- */
@@ -358,16 +369,10 @@ hangs(const struct user *u)
 	return loop_mono() - since >= JOB_TIME;
 }
 
-static bool
-is_idle(const struct user *u)
-{
-	return u->nrunning == 0 && loop_mono() - u->heard >= IDLE_TIME;
-}
-
 /*
  * A deliver that has been idle for 60 s ends itself, and a job that it was
- * given in that moment would be its death.  So it is left before: this is
- * called every 10 s, and in each turn before jobs are given.
+ * given in that moment would be its death.  So it is left before: here, every
+ * 10 s, and when it would be given one.
  */
 void
 deliver_check_time(void)

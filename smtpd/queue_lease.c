@@ -13,6 +13,7 @@
 
 #define BLOCKS		(1u << 20)
 #define LEASES_MAX	1024	/* out at once; an older one is over by then */
+#define UNUSED_MAX	2	/* of which nothing was used; smtp asks when the last runs low */
 #define TRIES		1000
 
 struct lease {
@@ -24,10 +25,12 @@ struct lease {
 
 static struct u64map	 leases;		/* by block */
 static TAILQ_HEAD(, lease) in_order = TAILQ_HEAD_INITIALIZER(in_order);
+static unsigned		 unused;
 
 static void
 end(struct lease *l)
 {
+	unused -= l->left == LEASE_BLOCK;
 	u64map_del(&leases, l->block);
 	TAILQ_REMOVE(&in_order, l, entry);
 	free(l);
@@ -55,6 +58,8 @@ lease_new(void)
 	uint32_t	 block;
 	int		 tries = 0;
 
+	if (unused >= UNUSED_MAX)
+		return 0;
 	if (leases.used >= LEASES_MAX)
 		end(TAILQ_FIRST(&in_order));
 	do {
@@ -72,6 +77,7 @@ lease_new(void)
 	}
 	l->block = block;
 	l->left = LEASE_BLOCK;
+	unused++;
 	TAILQ_INSERT_TAIL(&in_order, l, entry);
 	return block * LEASE_BLOCK;
 }
@@ -85,6 +91,7 @@ lease_take(uint32_t msgid)
 	if (l == NULL || l->used[i / 64] >> i % 64 & 1)
 		return -1;
 	l->used[i / 64] |= 1ULL << i % 64;
+	unused -= l->left == LEASE_BLOCK;
 	if (--l->left == 0)
 		end(l);
 	return 0;

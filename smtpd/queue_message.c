@@ -83,7 +83,7 @@ message_add(struct message *m, const struct ipc_envelope *from)
 	}
 	/* A login is a C string to the parent; any byte may be in the rest. */
 	if (from->evpid >> 32 != m->msgid || from->user.n == 0 ||
-	    from->user.n > ENVELOPE_MAX ||
+	    from->user.n > LOGIN_MAX ||
 	    memchr(from->user.p, '\0', from->user.n) != NULL) {
 		errno = EINVAL;
 		return NULL;

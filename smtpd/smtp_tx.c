@@ -32,7 +32,8 @@ static int64_t		 window;	/* bytes that the queue takes by IPC_CONTENT */
 static size_t		 content_bytes;	/* held by all transactions */
 static uint32_t		 serials;
 static struct u64map	 by_msgid;
-static TAILQ_HEAD(starved, tx)	 starved = TAILQ_HEAD_INITIALIZER(starved);
+static TAILQ_HEAD(, tx)	 starved = TAILQ_HEAD_INITIALIZER(starved);
+static const struct tx	*served;	/* whose turn it is, in tx_refill() */
 
 /* -- msgids -- */
 
@@ -207,6 +208,14 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path)
 
 /* -- content -- */
 
+/* Who needs much is not passed over for those who need less. */
+static bool
+may_send(const struct tx *tx)
+{
+	return window >= (int64_t)tx->content_len &&
+	    (TAILQ_EMPTY(&starved) || tx == served);
+}
+
 /*
  * Hands over what was collected so far; false if the queue's window is shut.
  * The last piece of a message overdraws it, which is paid back before others.
@@ -214,7 +223,7 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path)
 static bool
 send_piece(struct tx *tx, bool last)
 {
-	if (window < (int64_t)tx->content_len && !last)
+	if (!may_send(tx) && !last)
 		return false;
 	window -= (int64_t)tx->content_len;
 	ipc_begin(smtp_queue, IPC_CONTENT);
@@ -280,18 +289,16 @@ starve(struct tx *tx)
 void
 tx_refill(uint32_t bytes)
 {
-	const struct tx	*last = TAILQ_LAST(&starved, starved);
 	struct tx	*tx;
-	bool		 more = last != NULL;
 
 	window += bytes;
-	/* Those for whom it does not suffice wait again, behind the last. */
-	while (more) {
-		tx = TAILQ_FIRST(&starved);
-		more = tx != last;
+	while ((tx = TAILQ_FIRST(&starved)) != NULL && (smtp_queue == NULL ||
+	    window >= (int64_t)tx->content_len)) {
+		served = tx;
 		unstarve(tx);
 		session_run(tx->session);
 	}
+	served = NULL;
 }
 
 void

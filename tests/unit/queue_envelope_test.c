@@ -212,7 +212,7 @@ test_refused(void **state)
 		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice"),
 		    .rcpt = whole, .dest = SLICE("d") },			E2BIG },
 		{ { .evpid = 0xfedcba9800000001,
-		    .user = slice_make(long_text, ENVELOPE_MAX + 1) },		EINVAL },
+		    .user = slice_make(long_text, LOGIN_MAX + 1) },		EINVAL },
 	};
 	size_t			 i;
 	uint32_t		 n = 0;

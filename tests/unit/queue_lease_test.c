@@ -58,6 +58,25 @@ test_once(void **state)
 	assert_int_equal(lease_take(0), -1);
 }
 
+/* No more than two of which nothing was used. */
+static void
+test_unused(void **state)
+{
+	uint32_t	 first = lease_new();
+
+	(void)state;
+	assert_int_not_equal(first, 0);
+	assert_int_not_equal(lease_new(), 0);
+	assert_int_equal(lease_new(), 0);
+	assert_int_equal(lease_take(first), 0);
+	assert_int_equal(lease_take(first + 1), 0);
+	assert_int_not_equal(lease_new(), 0);
+	assert_int_equal(lease_new(), 0);
+	lease_revoke_all();
+	assert_int_not_equal(lease_new(), 0);
+	lease_revoke_all();
+}
+
 /* An smtp that asks without end costs a bounded memory; its oldest are over. */
 static void
 test_bound(void **state)
@@ -66,11 +85,15 @@ test_bound(void **state)
 	int		 i;
 
 	(void)state;
-	for (i = 0; i < 1023; i++)
-		assert_int_not_equal(last = lease_new(), 0);
 	assert_int_equal(lease_take(first), 0);
+	for (i = 0; i < 1023; i++) {
+		assert_int_not_equal(last = lease_new(), 0);
+		assert_int_equal(lease_take(last), 0);
+	}
+	assert_int_equal(lease_take(first + 1), 0);
 	assert_int_not_equal(lease_new(), 0);
-	assert_int_equal(lease_take(first + 1), -1);
+	assert_int_equal(lease_take(first + 2), -1);
+	last++;
 	assert_int_equal(lease_take(last), 0);
 	lease_revoke_all();
 	assert_int_equal(lease_take(last + 1), -1);
@@ -96,6 +119,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_once),
+		cmocka_unit_test(test_unused),
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_in_use),
 	};

@@ -338,11 +338,10 @@ test_large(void **state)
 
 	(void)state;
 	sched_add(e);
+	sched_add(mail("large", 5, 3600));
 	turn(u);
 	meet("large", 100000);
 	turn(u);
-	assert_int_equal(them.n, 1);
-	sched_add(mail("large", 5, 3600));
 	turn(u);
 	assert_int_equal(them.n, 1);		/* behind it nothing is sent */
 	assert_int_equal(them.content, 100000);

@@ -84,10 +84,22 @@ event_del(struct event *ev)
 }
 
 static void
-advance(uint64_t seconds)
+advance_idle(uint64_t seconds)
 {
 	mono += seconds * SECOND + 2;
 	sched_wake();
+}
+
+/* No deliver is left as idle meanwhile. */
+static inline void
+advance(uint64_t seconds)
+{
+	struct user	*u;
+
+	advance_idle(seconds);
+	for (u = user_next(NULL); u != NULL; u = user_next(u))
+		if (u->nrunning == 0)
+			u->heard = mono;
 }
 
 /* -- the spool -- */

@@ -52,11 +52,11 @@ test_idle(void **state)
 	turn(u);
 	meet("idle", 0);
 	turn(u);
-	advance(100);
+	advance_idle(100);
 	deliver_check_time();
 	assert_non_null(u->deliver);		/* it has a job */
 	say_all(u, JOB_DONE);
-	advance(39);
+	advance_idle(39);
 	deliver_check_time();
 	assert_non_null(u->deliver);
 	sched_add(mail("idle", 5, 3600));
@@ -65,9 +65,10 @@ test_idle(void **state)
 	say_all(u, JOB_DONE);
 	wanted = nmarks = 0;
 	/* The queue was held up: it looks before it gives. */
-	advance(60);
+	advance_idle(60);
 	sched_add(mail("idle", 5, 3600));
-	deliver_check_time();
+	turn(u);
+	assert_null(u->deliver);
 	turn(u);
 	assert_null(them.ipc);
 	assert_int_equal(wanted, 1);
@@ -195,7 +196,7 @@ test_many_users(void **state)
 		others_answer(1);
 	}
 	assert_int_equal(wanted, MANY);
-	advance(60);
+	advance_idle(60);
 	deliver_check_time();
 	others_turn();
 	assert_int_equal(nothers, 0);
@@ -244,7 +245,7 @@ test_turns(void **state)
 		meet_others();
 	}
 	die(u);
-	advance(60);
+	advance_idle(60);
 	deliver_check_time();
 	others_turn();
 	assert_int_equal(nothers, 0);
