@@ -84,9 +84,10 @@ batch_begin(struct spool *sp, size_t need)
 }
 
 static int
-put_void(struct spool *sp, uint64_t number)
+put_void(struct spool *sp, const struct voids *v)
 {
-	struct spool_rechead	 h = { .type = SPOOL_VOID, .recno = number };
+	struct spool_rechead	 h = { .type = SPOOL_VOID, .recno = v->first,
+	    .size = v->last };
 	struct segment		*seg;
 	uint64_t		 offset;
 
@@ -104,12 +105,12 @@ batch_for(struct spool *sp, size_t n)
 		return b;
 	if (b == NULL && sp->nvoids > 0) {
 		/* What failed is voided before anything else is said. */
-		if (batch_begin(sp, n + sp->nvoids * spool_record_size(0)) == NULL)
+		if (batch_begin(sp, spool_record_size(0)) == NULL)
 			return NULL;
 		for (i = 0; i < sp->nvoids; i++)
-			if (put_void(sp, sp->voids[i]) == -1)
+			if (put_void(sp, &sp->voids[i]) == -1)
 				return NULL;
-		return STAILQ_LAST(&sp->batches, batch, entry);
+		return batch_for(sp, n);
 	}
 	return batch_begin(sp, n);
 }
@@ -199,15 +200,28 @@ write_one(struct spool *sp, struct batch *b)
 	return spool_sync(sp, b->seg->fd);
 }
 
+int
+batch_void_range(struct spool *sp, uint64_t first, uint64_t last)
+{
+	/* However often a flush fails, its batches follow those that failed before. */
+	if (sp->nvoids > 0 && sp->voids[sp->nvoids - 1].last + 1 == first) {
+		sp->voids[sp->nvoids - 1].last = last;
+		return 0;
+	}
+	if (spool_grow(&sp->voids, sp->nvoids, &sp->voids_size,
+	    sizeof(*sp->voids)) == -1)
+		return -1;
+	sp->voids[sp->nvoids++] = (struct voids){ first, last };
+	return 0;
+}
+
 void
 batch_void(struct spool *sp)
 {
 	struct batch	*b;
 
 	STAILQ_FOREACH(b, &sp->batches, entry)
-		if (spool_grow(&sp->voids, sp->nvoids, &sp->voids_size,
-		    sizeof(*sp->voids)) == 0)
-			sp->voids[sp->nvoids++] = b->number;
+		batch_void_range(sp, b->number, b->number);
 }
 
 /*

@@ -21,7 +21,7 @@
 #include "smtpd/spool.h"
 
 #define SPOOL_BLOCK	4096
-#define SPOOL_MAGIC	0x316c6f6f70736e70ULL	/* "pnspool1" */
+#define SPOOL_MAGIC	0x326c6f6f70736e70ULL	/* "pnspool2" */
 #define SPOOL_RESERVE	3	/* free segments below which no new mail is taken */
 #define SPOOL_PIECE	(1024 * 1024)	/* background work at once */
 
@@ -48,11 +48,11 @@ enum spool_type { SPOOL_MESSAGE = 1, SPOOL_FATE, SPOOL_VOID };
 struct spool_rechead {
 	uint32_t	 type;
 	uint32_t	 nrcpt;		/* MESSAGE; FATE: which recipient */
-	uint64_t	 recno;		/* MESSAGE, FATE; VOID: number of a batch */
+	uint64_t	 recno;		/* MESSAGE, FATE; VOID: number of the first batch */
 	uint64_t	 length;	/* of data */
 	uint32_t	 envelope;	/* bytes of envelope in data */
 	uint32_t	 states;	/* MESSAGE: 1 if data begins with the states */
-	uint64_t	 size;		/* bytes of content */
+	uint64_t	 size;		/* bytes of content; VOID: number of the last batch */
 	uint64_t	 big;		/* content is big/ID */
 	uint64_t	 hash;		/* of this head and where it stands */
 };
@@ -117,6 +117,10 @@ struct move {			/* a copy that counts once it is flushed */
 	size_t		 length;
 };
 
+struct voids {			/* batches from the first to the last */
+	uint64_t	 first, last;
+};
+
 struct fate {			/* set since the last flush that succeeded */
 	uint64_t	 recno;
 	uint32_t	 rcpt;
@@ -146,7 +150,7 @@ struct spool {
 	size_t		 nmoves, moves_size;
 	struct fate	*fates;
 	size_t		 nfates, fates_size;
-	uint64_t	*voids;		/* batches to be voided by the next flush */
+	struct voids	*voids;		/* batches to be voided by the next flush */
 	size_t		 nvoids, voids_size;
 	uint64_t	*unlinks;	/* big files whose message's fate is flushed next */
 	size_t		 nunlinks, unlinks_size;
@@ -197,6 +201,8 @@ int		 batch_write(struct spool *);
 void		 batch_failed(struct spool *);
 /* What is collected is not to be believed, should it reach the disk. */
 void		 batch_void(struct spool *);
+/* Adds a range to those to be voided, behind the others; -1 with ENOMEM. */
+int		 batch_void_range(struct spool *, uint64_t first, uint64_t last);
 void		 batch_forget(struct spool *);
 size_t		 spool_record_size(size_t length);
 

@@ -27,7 +27,7 @@ struct scan {
 	struct spool	*sp;
 	struct found	*batch;
 	size_t		 n, size;
-	uint64_t	*voids;
+	struct voids	*voids;
 	size_t		 nvoids, voids_size;
 	uint64_t	 tail;
 	char		*data;		/* of the segment that is loaded */
@@ -151,7 +151,7 @@ collect_voids(struct scan *sc, const struct found *f)
 		if (spool_grow(&sc->voids, sc->nvoids, &sc->voids_size,
 		    sizeof(*sc->voids)) == -1)
 			return -1;
-		sc->voids[sc->nvoids++] = h.recno;
+		sc->voids[sc->nvoids++] = (struct voids){ h.recno, h.size };
 	}
 	return 0;
 }
@@ -206,24 +206,50 @@ keep_holes(struct scan *sc)
 /* -- the second pass: records -- */
 
 static int
-number_cmp(const void *a, const void *b)
+voids_cmp(const void *a, const void *b)
 {
-	const uint64_t	*x = a, *y = b;
+	const struct voids	*x = a, *y = b;
 
-	return *x < *y ? -1 : *x > *y;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* In order, and each number once: what failed is voided until a flush succeeds. */
+static void
+sort_voids(struct scan *sc)
+{
+	struct voids	*v, *to = sc->voids;
+
+	if (sc->nvoids == 0)
+		return;
+	qsort(sc->voids, sc->nvoids, sizeof(*sc->voids), voids_cmp);
+	for (v = sc->voids + 1; v < sc->voids + sc->nvoids; v++)
+		if (v->first > to->last)
+			*++to = *v;
+		else if (v->last > to->last)
+			to->last = v->last;
+	sc->nvoids = (size_t)(to - sc->voids) + 1;
+}
+
+static int
+within_cmp(const void *key, const void *range)
+{
+	const uint64_t		*number = key;
+	const struct voids	*v = range;
+
+	return *number < v->first ? -1 : *number > v->last;
 }
 
 static bool
 voided(const struct scan *sc, uint64_t number)
 {
 	return sc->nvoids > 0 && bsearch(&number, sc->voids, sc->nvoids,
-	    sizeof(*sc->voids), number_cmp) != NULL;
+	    sizeof(*sc->voids), within_cmp) != NULL;
 }
 
 static void
 missing(struct spool *sp, uint64_t from, uint64_t to, const struct found *f)
 {
-	if (from == to)
+	if (from >= to)
 		return;
 	spool_note(sp, "batches %llu to %llu are missing before segment %u",
 	    (unsigned long long)from, (unsigned long long)to - 1,
@@ -237,10 +263,10 @@ check_gap(struct scan *sc, uint64_t next, const struct found *f)
 {
 	size_t	 i;
 
-	for (i = 0; i < sc->nvoids && sc->voids[i] < f->number; i++)
-		if (sc->voids[i] >= next) {
-			missing(sc->sp, next, sc->voids[i], f);
-			next = sc->voids[i] + 1;
+	for (i = 0; i < sc->nvoids && sc->voids[i].first < f->number; i++)
+		if (sc->voids[i].last >= next) {
+			missing(sc->sp, next, sc->voids[i].first, f);
+			next = sc->voids[i].last + 1;
 		}
 	missing(sc->sp, next, f->number, f);
 }
@@ -362,10 +388,8 @@ drop_torn(struct scan *sc)
 	load(sc, f->seg);
 	if (batch_whole(sc, f))
 		return 0;
-	if (spool_grow(&sp->voids, sp->nvoids, &sp->voids_size,
-	    sizeof(*sp->voids)) == -1)
+	if (batch_void_range(sp, f->number, f->number) == -1)
 		return -1;
-	sp->voids[sp->nvoids++] = f->number;
 	sc->n--;
 	return 0;
 }
@@ -535,8 +559,7 @@ scan_all(struct spool *sp)
 	for (i = 0; i < sc.n; i++)
 		if (sc.batch[i].number > sp->batch)
 			sp->batch = sc.batch[i].number;
-	if (sc.nvoids > 0)
-		qsort(sc.voids, sc.nvoids, sizeof(*sc.voids), number_cmp);
+	sort_voids(&sc);
 	keep_holes(&sc);
 	if (drop_torn(&sc) == -1 || apply_all(&sc) == -1)
 		goto out;

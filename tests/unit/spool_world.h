@@ -36,6 +36,7 @@ static int	 failing;		/* so many syncs fail */
 static bool	 no_room;		/* for another segment: no zeros can be written */
 static int64_t	 mono;			/* the clock */
 static unsigned	 writes, syncs;		/* of the segments */
+static size_t	 written;		/* bytes of batches */
 static unsigned	 notes, nfound;
 static char	 last_note[512];
 static struct found {			/* what recovery told */
@@ -93,6 +94,7 @@ pwrite_cb(void *arg, int fd, const void *p, size_t n, off_t at)
 {
 	(void)arg;
 	writes++;
+	written += *(const char *)p != 0 ? n : 0;
 	if (!no_room || *(const char *)p != 0)
 		return pwrite(fd, p, n, at);
 	errno = ENOSPC;
