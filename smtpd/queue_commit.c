@@ -15,7 +15,7 @@
 #include "smtpd/queue.h"
 
 #define WINDOW		(1024 * 1024)	/* content that smtp may send ahead */
-#define TEXT_MAX	(7 * 1024 * 1024) /* of envelopes: half a segment holds it, states and content */
+#define TEXT_MAX	(3584 * 1024)	/* of envelopes: half a segment holds it, states and content */
 #define TX_MAX		65536		/* at once; smtp has fewer sessions */
 #define COMMIT_TIME	(60 * SECOND)	/* that a commit waits for its envelopes */
 

@@ -218,6 +218,16 @@ make_room(struct spool *sp)
 	return 0;
 }
 
+/* Copied forward, which is with its states in front, a record must still fit. */
+static bool
+too_big(const struct spool *sp, const struct spool_append *a)
+{
+	size_t	 states = a->nrcpt * sizeof(struct spool_disk_rcpt);
+
+	return spool_record_size(states + a->envelope.n + a->content.n) >
+	    sp->opt.segment_size / 2;
+}
+
 int
 spool_append(struct spool *sp, const struct spool_append *a, uint64_t *recno)
 {
@@ -231,6 +241,10 @@ spool_append(struct spool *sp, const struct spool_append *a, uint64_t *recno)
 	if (a->nrcpt == 0 || a->nrcpt > SPOOL_NRCPT ||
 	    a->content.n != (a->big != 0 ? 0 : a->size)) {
 		errno = EINVAL;
+		return -1;
+	}
+	if (too_big(sp, a)) {
+		errno = E2BIG;
 		return -1;
 	}
 	if (make_room(sp) == -1 || spool_grow(&sp->added, sp->nadded,

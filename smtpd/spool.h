@@ -80,7 +80,8 @@ void	 spool_close(struct spool *);
  * Appends a message to the batch that the next spool_flush() makes durable.
  * Content of more than SPOOL_SMALL bytes must be a finished big file (big,
  * with content empty and size its length); else big is 0.
- * 0, or -1: ENOSPC (no segment free, and no room for one: say 452), EINVAL.
+ * 0, or -1: ENOSPC (no segment free, and no room for one: say 452), E2BIG
+ * (envelope, content and states of the recipients outgrow half a segment), EINVAL.
  */
 struct spool_append {
 	struct slice	 envelope;

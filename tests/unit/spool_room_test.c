@@ -156,12 +156,58 @@ test_no_growth(void **state)
 	spool_close(sp);
 }
 
+/* What could be appended and never be copied forward is refused: it would pin the ring. */
+static void
+test_too_big(void **state)
+{
+	static char	 text[SEGMENT];
+	static const struct {
+		size_t	 envelope, content;
+		uint32_t nrcpt;
+		int	 error;
+	} tests[] = {
+		{ 3, SEGMENT / 2 - 64 - 3 - 16,		1,	0 },
+		{ 3, SEGMENT / 2 - 64 - 3 - 16 + 1,	1,	E2BIG },
+		{ SEGMENT / 2 - 64 - 1600, 0,		100,	0 },
+		{ SEGMENT / 2 - 64 - 1600 + 1, 0,	100,	E2BIG },
+		{ 3, 0,					10000,	E2BIG },
+	};
+	struct spool_append	 a;
+	struct spool	*sp = open_spool(8);
+	uint64_t	 r;
+	size_t		 i, j;
+
+	(void)state;
+	memset(text, 'e', sizeof(text));
+	memcpy(text, "env", 3);
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		a = (struct spool_append){ .nrcpt = tests[i].nrcpt,
+		    .envelope = slice_make(text, tests[i].envelope),
+		    .content = slice_make(body, tests[i].content),
+		    .size = tests[i].content };
+		errno = 0;
+		assert_int_equal(spool_append(sp, &a, &r),
+		    tests[i].error == 0 ? 0 : -1);
+		assert_int_equal(errno, tests[i].error);
+		assert_int_equal(spool_flush(sp), 0);
+	}
+	for (j = 0; j < 100; j++) {	/* the two are carried round the ring */
+		assert_int_equal(add(sp, 10000, 1, &r), 0);
+		assert_int_equal(spool_flush(sp), 0);
+		done(sp, r, 0);
+		work(sp);
+	}
+	assert_int_equal(stat_of(sp).segments, 8);
+	assert_int_equal(stat_of(sp).messages, 2);
+	spool_close(sp);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_once_a_minute), T(test_full_disk), T(test_burst),
-		T(test_faster_burst), T(test_no_growth),
+		T(test_faster_burst), T(test_no_growth), T(test_too_big),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
