@@ -107,7 +107,7 @@ prepare(struct spool *sp)
 {
 	while (sp->nsegs < sp->opt.segments || segment_count(sp, SEG_FREE) +
 	    segment_count(sp, SEG_RAW) < SEGMENTS_FIRST)
-		if (segment_new(sp, sp->slots) == NULL)
+		if (segment_new(sp, segment_slot(sp)) == NULL)
 			return no_room(errno) ? 0 : -1;
 	while (segment_count(sp, SEG_FREE) < SEGMENTS_FIRST)
 		if (segment_prepare(sp, false) == -1)
@@ -124,6 +124,38 @@ defaults(struct spool_options *o)
 		o->segments = SEGMENTS;
 	if (o->segments_max == 0)
 		o->segments_max = SEGMENTS_MAX;
+}
+
+static void
+free_messages(struct spool *sp)
+{
+	struct live_message	*m;
+	size_t		 pos = 0;
+
+	while ((m = u64map_next(&sp->index, &pos)) != NULL)
+		free(m);
+	u64map_free(&sp->index);
+}
+
+static void
+spool_free(struct spool *sp)
+{
+	batch_forget(sp);
+	segment_close_all(sp);
+	free_messages(sp);
+	u64map_free(&sp->bigs);
+	if (sp->bigfd != -1)
+		close(sp->bigfd);
+	if (sp->corruptfd != -1)
+		close(sp->corruptfd);
+	close(sp->dirfd);
+	free(sp->added);
+	free(sp->moves);
+	free(sp->fates);
+	free(sp->voids);
+	free(sp->unlinks);
+	free(sp->scratch);
+	free(sp);
 }
 
 struct spool *
@@ -153,43 +185,17 @@ spool_open(int dirfd, const struct spool_options *opt)
 	return sp;
 fail:
 	saved = errno;
-	spool_close(sp);
+	spool_free(sp);
 	errno = saved;
 	return NULL;
-}
-
-static void
-free_messages(struct spool *sp)
-{
-	struct live_message	*m;
-	size_t		 pos = 0;
-
-	while ((m = u64map_next(&sp->index, &pos)) != NULL)
-		free(m);
-	u64map_free(&sp->index);
 }
 
 void
 spool_close(struct spool *sp)
 {
-	if (sp->new_messages || sp->new_marks)
+	if (spool_dirty(sp) != 0)
 		spool_flush(sp);
-	batch_forget(sp);
-	segment_close_all(sp);
-	free_messages(sp);
-	u64map_free(&sp->bigs);
-	if (sp->bigfd != -1)
-		close(sp->bigfd);
-	if (sp->corruptfd != -1)
-		close(sp->corruptfd);
-	close(sp->dirfd);
-	free(sp->added);
-	free(sp->moves);
-	free(sp->fates);
-	free(sp->voids);
-	free(sp->unlinks);
-	free(sp->scratch);
-	free(sp);
+	spool_free(sp);
 }
 
 /* -- messages -- */

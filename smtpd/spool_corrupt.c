@@ -69,10 +69,10 @@ corrupt_keep(struct spool *sp, const struct segment *seg, size_t offset,
 int
 corrupt_segment(struct spool *sp, struct segment *seg)
 {
-	char	 from[32], to[64];
+	char	 from[SEGMENT_NAME], to[64];
 
 	sp->stat.damaged++;
-	snprintf(from, sizeof(from), "segment.%04u", seg->slot);
+	segment_name(seg->slot, from);
 	snprintf(to, sizeof(to), "corrupt/%s.%llx", from,
 	    (unsigned long long)time(NULL));
 	spool_note(sp, "%s: damaged head; the file is kept as %s", from, to);

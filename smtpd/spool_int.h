@@ -23,6 +23,7 @@
 #define SPOOL_BLOCK	4096
 #define SPOOL_MAGIC	0x326c6f6f70736e70ULL	/* "pnspool2" */
 #define SPOOL_RESERVE	3	/* free segments below which no new mail is taken */
+#define SPOOL_SLOTS	10000	/* segments that can have a name */
 #define SPOOL_PIECE	(1024 * 1024)	/* background work at once */
 
 struct spool_key {
@@ -131,7 +132,7 @@ struct spool {
 	struct spool_options opt;
 	int		 dirfd, bigfd, corruptfd;
 	struct segments	 segs;		/* by life, oldest first; then those without */
-	unsigned	 nsegs, slots;
+	unsigned	 nsegs;
 	struct segment	*current;
 	struct u64map	 index;		/* recno to message */
 	size_t		 nuntold;	/* of them; not tried again before tell_at */
@@ -175,7 +176,10 @@ int		 spool_grow(void *array, size_t n, size_t *size, size_t each);
 char		*spool_scratch(struct spool *, size_t);
 
 /* spool_segment.c */
+#define SEGMENT_NAME	32
+void		 segment_name(unsigned slot, char name[SEGMENT_NAME]);
 struct segment	*segment_new(struct spool *, unsigned slot);
+unsigned	 segment_slot(const struct spool *);	/* one that is not taken */
 /*
  * A piece of the segment that is being prepared; if there is none and `grow`,
  * of a new one.  1: done; 0: nothing to do; -1: no room, or no try yet.

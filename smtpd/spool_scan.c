@@ -427,6 +427,18 @@ never_used(const struct segment *seg)
 	    memcmp(head, zero, sizeof(head)) == 0;
 }
 
+/* 1: of a segment, 0: of something else; only the very name is one. */
+static int
+slot_of(const char *name, unsigned *slot)
+{
+	char	 want[SEGMENT_NAME];
+
+	if (sscanf(name, "segment.%u", slot) != 1 || *slot >= SPOOL_SLOTS)
+		return 0;
+	segment_name(*slot, want);
+	return strcmp(name, want) == 0;
+}
+
 static int
 open_segments(struct spool *sp)
 {
@@ -440,7 +452,7 @@ open_segments(struct spool *sp)
 		return -1;
 	rewinddir(dir);
 	while ((d = readdir(dir)) != NULL)
-		if (sscanf(d->d_name, "segment.%u", &slot) == 1 &&
+		if (slot_of(d->d_name, &slot) == 1 &&
 		    segment_new(sp, slot) == NULL) {
 			closedir(dir);
 			return -1;

@@ -14,10 +14,24 @@
 
 #define PREPARE_AGAIN	60	/* seconds after a try that failed */
 
-static void
-file_name(unsigned slot, char *buf, size_t size)
+void
+segment_name(unsigned slot, char name[SEGMENT_NAME])
 {
-	snprintf(buf, size, "segment.%04u", slot);
+	snprintf(name, SEGMENT_NAME, "segment.%04u", slot);
+}
+
+unsigned
+segment_slot(const struct spool *sp)
+{
+	const struct segment	*seg;
+	unsigned		 slot = 0;
+
+	do {
+		TAILQ_FOREACH(seg, &sp->segs, entry)
+			if (seg->slot == slot)
+				break;
+	} while (seg != NULL && ++slot < SPOOL_SLOTS);
+	return slot;
 }
 
 static bool
@@ -33,12 +47,16 @@ struct segment *
 segment_new(struct spool *sp, unsigned slot)
 {
 	struct segment	*seg;
-	char		 name[32];
+	char		 name[SEGMENT_NAME];
 	off_t		 size;
 
+	if (slot >= SPOOL_SLOTS) {
+		errno = ENOSPC;
+		return NULL;
+	}
 	if ((seg = calloc(1, sizeof(*seg))) == NULL)
 		return NULL;
-	file_name(slot, name, sizeof(name));
+	segment_name(slot, name);
 	seg->fd = openat(sp->dirfd, name,
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (seg->fd == -1 || (size = lseek(seg->fd, 0, SEEK_END)) == -1) {
@@ -54,8 +72,6 @@ segment_new(struct spool *sp, unsigned slot)
 	    segment_headed(seg) ? SEG_FREE : SEG_RAW;
 	TAILQ_INSERT_TAIL(&sp->segs, seg, entry);
 	sp->nsegs++;
-	if (slot >= sp->slots)
-		sp->slots = slot + 1;
 	return seg;
 }
 
@@ -120,7 +136,7 @@ segment_prepare(struct spool *sp, bool grow)
 		errno = ENOSPC;
 		return -1;
 	}
-	if ((seg == NULL && (seg = segment_new(sp, sp->slots)) == NULL) ||
+	if ((seg == NULL && (seg = segment_new(sp, segment_slot(sp))) == NULL) ||
 	    segment_work(sp, seg) == -1) {
 		sp->prepare_at = spool_now(sp) + PREPARE_AGAIN;
 		if (!again)

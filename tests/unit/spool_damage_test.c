@@ -45,7 +45,7 @@ test_torn(void **state)
 			assert_int_equal(found[0].recno, a);
 			assert_int_equal(notes, 0);
 			assert_int_equal(st.damaged, 0);
-			spool_close(sp);
+			kill_spool(sp);
 		}
 	}
 	assert_int_equal(cuts, 5);
@@ -104,7 +104,7 @@ test_torn_life(void **state)
 		assert_false(was_found(kept));
 		assert_int_equal(notes, 0);
 		assert_int_equal(stat_of(sp).damaged, 0);
-		spool_close(sp);
+		kill_spool(sp);
 	}
 }
 
@@ -228,7 +228,7 @@ test_torn_random(void **state)
 		assert_true(was_found(a));
 		assert_int_equal(notes, 0);
 		assert_int_equal(stat_of(sp).damaged, 0);
-		spool_close(sp);
+		kill_spool(sp);
 	}
 }
 

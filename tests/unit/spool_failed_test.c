@@ -40,11 +40,59 @@ test_many_failures(void **state)
 	}
 }
 
+/* Who was told 451 gets nothing after an orderly stop. */
+static void
+test_stop(void **state)
+{
+	struct spool	*sp = open_spool(8);
+	uint64_t	 first, refused;
+
+	(void)state;
+	assert_int_equal(add(sp, 100, 1, &first), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	assert_int_equal(add(sp, 100, 1, &refused), 0);
+	failing = 1;			/* and what would void it is not even written */
+	dies = true;
+	assert_int_equal(spool_flush(sp), -1);
+	dies = dead = false;
+	spool_close(sp);
+	sp = open_spool(8);
+	assert_int_equal(nfound, 1);
+	assert_true(was_found(first));
+	spool_close(sp);
+}
+
+/* An open that fails writes nothing. */
+static void
+test_open_fails(void **state)
+{
+	static char	 torn[SEGMENT];
+	struct spool_options	 o = { .segment_size = SEGMENT, .segments = 10,
+	    .segments_max = 10, .note = note_cb, .fdatasync = sync_cb,
+	    .pwrite = pwrite_cb };
+	struct spool	*sp = open_spool(8);
+	uint64_t	 r;
+	char		 path[96];
+
+	(void)state;
+	assert_int_equal(add(sp, 20000, 1, &r), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	spool_close(sp);
+	segment_io(0, false, torn);
+	memset(torn + 3 * BLOCK, 0, BLOCK);	/* it is to be voided */
+	segment_io(0, true, torn);
+	snprintf(path, sizeof(path), "%s/segment.0008", top);
+	assert_int_equal(symlink("nowhere", path), 0);
+	writes = 0;
+	assert_null(spool_open(open(top, O_RDONLY | O_DIRECTORY), &o));
+	assert_int_equal(writes, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_many_failures),
+		T(test_many_failures), T(test_stop), T(test_open_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,44 @@ test_full(void **state)
 	spool_close(sp);
 }
 
+/* Copies that people made beside the segments are none, whatever they are called. */
+static void
+test_other_names(void **state)
+{
+	static const char *const names[] = { "segment.0000.bak", "segment.0001~",
+	    "segment.1", "segment.00002", "segment.0003 ", "segment.4294967295",
+	    "segment.10000", "segment.-1", "segment.+001", "segment." };
+	static char	 disk[SEGMENT];
+	char		 path[96];
+	struct spool	*sp = open_spool(8);
+	uint64_t	 r[20];
+	size_t		 i;
+	int		 fd;
+
+	(void)state;
+	spool_close(sp);
+	segment_io(0, false, disk);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", top, names[i]);
+		fd = open(path, O_WRONLY | O_CREAT, 0600);
+		assert_int_equal(write(fd, disk, SEGMENT), SEGMENT);
+		close(fd);
+	}
+	sp = open_spool(8);
+	assert_int_equal(stat_of(sp).segments, 8);
+	work(sp);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(add(sp, 10000, 1, &r[i]), 0);
+		assert_int_equal(spool_flush(sp), 0);
+	}
+	spool_close(sp);
+	sp = open_spool(8);
+	assert_int_equal(stat_of(sp).segments, 8);
+	assert_int_equal(stat_of(sp).damaged, 0);
+	assert_int_equal(nfound, 20);
+	spool_close(sp);
+}
+
 int
 main(void)
 {
@@ -232,6 +270,7 @@ main(void)
 		T(test_survives), T(test_one_write), T(test_generations),
 		T(test_flush_fails), T(test_disk_comes_back),
 		T(test_failed_segment_moves), T(test_full),
+		T(test_other_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

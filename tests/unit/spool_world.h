@@ -34,6 +34,7 @@ static char	 top[64];		/* the spool's directory */
 static char	 body[128 * 1024];
 static int	 failing;		/* so many syncs fail */
 static bool	 no_room;		/* for another segment: no zeros can be written */
+static bool	 dies, dead;		/* with the next failure; nothing can be written */
 static int64_t	 mono;			/* the clock */
 static unsigned	 writes, syncs;		/* of the segments */
 static size_t	 written;		/* bytes of batches */
@@ -85,6 +86,7 @@ sync_cb(void *arg, int fd)
 	if (failing == 0)
 		return 0;
 	failing--;
+	dead = dies;
 	errno = EIO;
 	return -1;
 }
@@ -93,6 +95,10 @@ static ssize_t
 pwrite_cb(void *arg, int fd, const void *p, size_t n, off_t at)
 {
 	(void)arg;
+	if (dead) {
+		errno = EIO;
+		return -1;
+	}
 	writes++;
 	written += *(const char *)p != 0 ? n : 0;
 	if (!no_room || *(const char *)p != 0)
@@ -162,6 +168,15 @@ done(struct spool *sp, uint64_t recno, uint32_t i)
 	assert_int_equal(spool_mark(sp, recno, i, &r), 0);
 }
 
+/* Ends it as a kill does: nothing more is written. */
+static inline void
+kill_spool(struct spool *sp)
+{
+	dead = true;
+	spool_close(sp);
+	dead = false;
+}
+
 /* A turn of the queue's background work; 1: more is waiting. */
 static inline int
 work_once(struct spool *sp)
@@ -207,7 +222,7 @@ setup(void **state)
 
 	(void)state;
 	failing = 0;
-	no_room = false;
+	no_room = dies = dead = false;
 	rnd = 1;
 	mono = 1000;
 	for (i = 0; i < sizeof(body); i++)
