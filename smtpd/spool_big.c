@@ -145,6 +145,19 @@ big_unlink_flushed(struct spool *sp)
 	sp->nunlinks = 0;
 }
 
+void
+big_keep(struct spool *sp, uint64_t id)
+{
+	char	 name[32];
+
+	big_name(id, name, sizeof(name));
+	if (renameat(sp->bigfd, name, sp->corruptfd, name) == -1)
+		spool_note(sp, "rename big/%s to corrupt/: %s", name,
+		    strerror(errno));
+	else
+		spool_note(sp, "its content is kept in corrupt/%s", name);
+}
+
 /* The ids that live messages name. */
 static int
 collect_ids(const struct spool *sp, struct u64map *ids)

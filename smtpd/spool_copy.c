@@ -5,8 +5,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "smtpd/spool_int.h"
+
+#define COPY_AGAIN	60	/* seconds until what could not be read is tried again */
+#define COPY_TRIES	5	/* then it is damaged */
 
 /* The record with its merged states in front; bytes of data, -1 on error. */
 static ssize_t
@@ -43,13 +48,37 @@ copy_one(struct spool *sp, const struct live_message *m)
 	return r == -1 ? -1 : (ssize_t)h.length;
 }
 
+/* What can be read of a record; zeros for the rest. */
+static void
+keep_record(struct spool *sp, const struct live_message *m)
+{
+	size_t	 n = spool_record_size(m->length), at, piece;
+	char	*p = spool_scratch(sp, n);
+
+	if (p == NULL) {
+		sp->stat.damaged++;
+		return;
+	}
+	memset(p, 0, n);
+	for (at = 0; at < n; at += piece) {
+		piece = SPOOL_BLOCK - (m->offset + at) % SPOOL_BLOCK;
+		if (piece > n - at)
+			piece = n - at;
+		if (pread(m->seg->fd, p + at, piece, m->offset + at) == -1)
+			memset(p + at, 0, piece);
+	}
+	corrupt_keep(sp, m->seg, m->offset, p, n, "damaged record");
+}
+
 /* Of a record that cannot be read nothing is left to copy. */
 static void
 give_up(struct spool *sp, struct live_message *m)
 {
-	spool_note(sp, "record %llu in segment %u is damaged, its message is lost",
+	spool_note(sp, "record %llu in segment %u cannot be read, its message is lost",
 	    (unsigned long long)m->recno, m->seg->slot);
-	sp->stat.damaged++;
+	keep_record(sp, m);
+	if (m->big != 0)
+		big_keep(sp, m->big);
 	index_remove(sp, m);
 }
 
@@ -57,16 +86,33 @@ static struct segment *
 next_to_empty(const struct spool *sp)
 {
 	struct segment	*seg, *oldest = NULL;
+	int64_t		 now = spool_now(sp);
+	bool		 blocked = false;
 
 	TAILQ_FOREACH(seg, &sp->segs, entry) {
 		if (LIST_EMPTY(&seg->messages) || seg == sp->current)
 			continue;
+		if (seg->copy_at > now) {
+			blocked = true;	/* none behind it is free before it is */
+			continue;
+		}
 		if (seg->state == SEG_BAD)
 			return seg;
-		if (seg->state == SEG_LIVE && oldest == NULL)
+		if (seg->state == SEG_LIVE && oldest == NULL && !blocked)
 			oldest = seg;
 	}
 	return oldest;
+}
+
+/* All that can be read has moved: the rest has some minutes, then it is lost. */
+static void
+wait_for(struct spool *sp, struct segment *seg)
+{
+	seg->tries++;
+	seg->copy_at = spool_now(sp) + COPY_AGAIN;
+	if (seg->tries == 1)
+		spool_note(sp, "segment %u has records that cannot be read; tried again each minute, %d times",
+		    seg->slot, COPY_TRIES);
 }
 
 int
@@ -76,6 +122,7 @@ copy_oldest(struct spool *sp)
 	struct live_message	*m, *next;
 	size_t		 copied = 0;
 	ssize_t		 n;
+	bool		 unread = false, lost = false;
 
 	/*
 	 * What a batch holds, appended or copied, is not on the disk before it is
@@ -87,14 +134,21 @@ copy_oldest(struct spool *sp)
 	LIST_FOREACH_SAFE(m, &seg->messages, entry, next) {
 		if ((n = copy_one(sp, m)) == -1) {
 			/* Any other error may pass: the message stays where it is. */
-			if (errno != EBADMSG)
+			if (errno != EBADMSG && errno != EIO)
 				break;
-			give_up(sp, m);
+			if (errno == EIO && seg->tries < COPY_TRIES)
+				unread = true;
+			else {
+				give_up(sp, m);
+				lost = true;
+			}
 			continue;
 		}
 		copied += n;
 		if (copied >= SPOOL_PIECE)
 			break;
 	}
-	return copied > 0;
+	if (unread && copied == 0)
+		wait_for(sp, seg);
+	return copied > 0 || lost;
 }

@@ -93,6 +93,8 @@ struct segment {
 	size_t		 used;		/* bytes given out */
 	size_t		 zeroed;	/* SEG_RAW: bytes written so far */
 	size_t		 live;		/* bytes of records of live messages */
+	unsigned	 tries;		/* to copy what cannot be read */
+	int64_t		 copy_at;	/* none before */
 	bool		 headed;	/* its head was written in this life */
 	bool		 good;		/* and a batch of it is durable */
 	LIST_HEAD(, live_message) messages;
@@ -238,6 +240,7 @@ int		 copy_oldest(struct spool *);	/* 1: did something */
 int		 big_open_dirs(struct spool *);
 void		 big_unlink_flushed(struct spool *);
 void		 big_clean(struct spool *);
+void		 big_keep(struct spool *, uint64_t id);	/* moves it to corrupt/ */
 ssize_t		 big_read(struct spool *, uint64_t id, size_t offset, void *, size_t);
 
 #endif

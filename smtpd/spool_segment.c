@@ -188,6 +188,8 @@ segment_take(struct spool *sp)
 	seg->life = ++sp->life;
 	seg->used = SPOOL_BLOCK;
 	seg->live = 0;
+	seg->tries = 0;
+	seg->copy_at = 0;
 	seg->headed = seg->good = false;
 	arc4random_buf(&seg->key, sizeof(seg->key));
 	segment_order(sp, seg);
