@@ -170,8 +170,19 @@ flush(void)
 	} else if (spool_dirty(queue_spool) == 0) {
 		flush_failed = false;
 		event_del(&fates);
-	}
+	} else
+		queue_fates_waiting();
 	fates_due = false;
+}
+
+/* The fates of this turn: a kill must not repeat what was delivered. */
+static void
+write_fates(void)
+{
+	if (!flush_failed && spool_write(queue_spool) == -1) {
+		flush_failed = true;
+		timer_in(&fates, FATE_RETRY * SECOND);
+	}
 }
 
 /* A piece of the spool's housekeeping a turn; what it moved is flushed in the next. */
@@ -211,6 +222,7 @@ end_of_turn(void)
 	flush();
 	check_smtp();
 	deliver_turn();
+	write_fates();
 	housekeep();
 	set_due();
 	if (queue_stopping)

@@ -193,8 +193,12 @@ fail:
 void
 spool_close(struct spool *sp)
 {
-	if (spool_dirty(sp) != 0)
-		spool_flush(sp);
+	size_t	 left;
+
+	do
+		left = sp->nfates;
+	while (spool_dirty(sp) != 0 && spool_flush(sp) == 0 &&
+	    sp->nfates < left);
 	spool_free(sp);
 }
 
@@ -312,8 +316,9 @@ spool_dirty(const struct spool *sp)
 
 /* -- flush -- */
 
+/* nfates: so many of the fates are durable now. */
 static void
-flushed(struct spool *sp)
+flushed(struct spool *sp, size_t nfates)
 {
 	struct live_message	*m;
 	size_t		 i;
@@ -322,16 +327,24 @@ flushed(struct spool *sp)
 		if ((m = index_find(sp, sp->moves[i].recno)) != NULL)
 			index_move(sp, m, sp->moves[i].seg, sp->moves[i].offset,
 			    sp->moves[i].length);
-	sp->nmoves = sp->nadded = sp->nfates = sp->nvoids = 0;
-	sp->new_messages = sp->new_marks = false;
-	big_unlink_flushed(sp);
-	sp->flushed_tail = sp->tail;
+	sp->nmoves = sp->nadded = sp->nwritten = sp->nvoids = 0;
+	sp->nfates -= nfates;
+	if (sp->nfates > 0)
+		memmove(sp->fates, sp->fates + nfates,
+		    sp->nfates * sizeof(*sp->fates));
+	else
+		big_unlink_flushed(sp);
+	sp->new_messages = false;
+	sp->new_marks = sp->nfates > 0;
+	sp->durable = sp->settled = sp->batch;
+	sp->flushed_tail = sp->written_tail;
 	segment_release(sp);
 	sp->tail = segment_tail(sp);
 }
 
+/* written: not only collected, so that their segments are not to be trusted. */
 static void
-not_flushed(struct spool *sp)
+not_flushed(struct spool *sp, bool written)
 {
 	struct live_message	*m;
 	size_t		 i;
@@ -343,47 +356,90 @@ not_flushed(struct spool *sp)
 	sp->new_messages = false;
 	spool_note(sp, "flush failed: %s; the segment takes no more records",
 	    strerror(errno));
+	if (written) {
+		batch_failed(sp);
+		sp->nwritten = 0;
+		sp->written_tail = sp->flushed_tail;
+	}
+	batch_void(sp);
+	batch_forget(sp);
+	sp->poisoned = false;
+}
+
+/*
+ * The fates that are not in the log yet; those that have no room wait until
+ * others have freed some.  Without new messages the tail may pass those whose
+ * fate stands here: all that came of it, as a bounce, is durable.
+ */
+static ssize_t
+put_fates(struct spool *sp)
+{
+	size_t	 n = sp->nfates - sp->nwritten, room, i;
+
+	if (sp->nadded == 0)
+		sp->tail = segment_tail(sp);
+	while ((room = batch_fate_room(sp)) < n && sp->nadded == 0 &&
+	    segment_prepare(sp, true) == 1)
+		;
+	if (n > room)
+		n = room;
+	for (i = sp->nwritten; i < sp->nwritten + n; i++)
+		if (batch_fate(sp, &sp->fates[i]) == -1) {
+			if (errno == ENOSPC)	/* what is void took its room */
+				break;
+			return -1;
+		}
+	return (ssize_t)i;
 }
 
 /* Fates stand behind the messages: one of this batch may be among them. */
-static int
+static ssize_t
 collect(struct spool *sp)
 {
-	size_t	 i;
-
 	if (sp->poisoned) {
 		errno = ENOMEM;
 		return -1;
 	}
-	if (batch_without_records(sp) == -1)
-		return -1;
-	for (i = 0; i < sp->nfates; i++)
-		if (batch_fate(sp, &sp->fates[i]) == -1)
+	while (batch_without_records(sp) == -1)
+		if (errno != ENOSPC || segment_prepare(sp, true) != 1)
 			return -1;
-	return 0;
+	return put_fates(sp);
+}
+
+int
+spool_write(struct spool *sp)
+{
+	ssize_t	 n;
+	int	 error;
+
+	if (sp->nwritten == sp->nfates)
+		return 0;
+	if (!STAILQ_EMPTY(&sp->batches))
+		return 1;
+	if ((n = put_fates(sp)) != -1 && batch_write(sp, false) == 0) {
+		batch_forget(sp);
+		sp->nwritten = (size_t)n;
+		return sp->nwritten < sp->nfates;
+	}
+	error = errno;
+	not_flushed(sp, n != -1);
+	errno = error;
+	return -1;
 }
 
 int
 spool_flush(struct spool *sp)
 {
+	ssize_t	 n;
 	int	 error;
-	bool	 written = false;
 
-	if (collect(sp) == 0) {
-		written = true;
-		if (batch_write(sp) == 0) {
-			batch_forget(sp);
-			flushed(sp);
-			return 0;
-		}
+	if ((n = collect(sp)) != -1 && batch_write(sp, true) == 0) {
+		batch_forget(sp);
+		flushed(sp, (size_t)n);
+		return 0;
 	}
 	error = errno;
-	not_flushed(sp);
-	if (written)
-		batch_failed(sp);
-	batch_void(sp);
-	batch_forget(sp);
-	sp->poisoned = false;
+	not_flushed(sp, n != -1);
 	/* Said at once: a crash must not deliver what a client was told to keep. */
 	if (!sp->voiding) {
 		sp->voiding = true;
@@ -449,51 +505,37 @@ spool_envelope(struct spool *sp, uint64_t recno, char **buf)
 
 /* -- background work -- */
 
-struct use {
-	size_t	 live, used;
-};
-
-static struct use
-use_of(const struct spool *sp)
-{
-	const struct segment	*seg;
-	struct use		 u = { 0, 0 };
-
-	TAILQ_FOREACH(seg, &sp->segs, entry)
-		if (seg->state == SEG_LIVE || seg->state == SEG_BAD) {
-			u.live += seg->live;
-			u.used += seg->used;
-		}
-	return u;
-}
-
 int
 spool_work(struct spool *sp)
 {
 	struct use	 use;
 	bool		 bad, low, grows;
 
-	if (segment_prepare(sp, false) == 1 || scan_tell_late(sp) == 1)
+	if (segment_prepare(sp, false) == 1 || index_tell_late(sp) == 1)
 		return 1;
 	bad = segment_count(sp, SEG_BAD) > 0;
 	low = segment_count(sp, SEG_FREE) <= SPOOL_RESERVE + 1;
 	if (!bad && !low)
 		return 0;
 	if (segment_tail(sp) > sp->flushed_tail) {
-		/* The tail moved and nothing was flushed since to say so. */
-		sp->tail = segment_tail(sp);
+		/*
+		 * The tail moved and nothing was flushed since to say so.  By
+		 * fates that are not, it moves with their flush.
+		 */
+		if (sp->nfates == 0)
+			sp->tail = segment_tail(sp);
 		sp->new_marks = true;
 		return 1;
 	}
 	/* Where more than half is live, copying helps less than another segment. */
-	use = use_of(sp);
+	use = copy_use(sp);
 	grows = sp->nsegs < sp->opt.segments_max;
 	if (low && grows && use.live > use.used / 2 &&
 	    segment_prepare(sp, true) == 1)
 		return 1;
 	grows &= sp->prepare_at == 0;
 	/* Without room for one, copying must gain one, or it would never end. */
-	if (!grows && !bad && use.used < use.live + sp->opt.segment_size)
+	if (!grows && !bad && !copy_gains(sp))
 		return 0;
 	return copy_oldest(sp);
 }

@@ -112,7 +112,15 @@ int	 spool_mark(struct spool *, uint64_t recno, uint32_t i, const struct spool_r
 /* Is anything appended or marked and not yet flushed?  1: a message, 2: only marks. */
 int	 spool_dirty(const struct spool *);
 /*
- * One pwrite, one fdatasync.  0: everything appended and marked is durable.
+ * At the end of a turn that has only marks: one pwrite of them, so that a kill
+ * of the process forgets none; a power cut may, until the next spool_flush().
+ * 1: some wait for that, as messages are appended too or no segment is free.
+ * -1 with errno: all are kept, and written again with the next flush.
+ */
+int	 spool_write(struct spool *);
+/*
+ * One pwrite, one fdatasync.  0: everything appended is durable, and all marks
+ * if spool_dirty() is 0: those for which no segment is free are kept.
  * -1: messages appended since the last flush are NOT in the spool (their
  * recnos are void: answer 451, or 452 on ENOSPC/EDQUOT); marks are kept and
  * written again with the next flush.

@@ -83,6 +83,45 @@ batch_begin(struct spool *sp, size_t need)
 	return b;
 }
 
+/* For records in the current segment. */
+static size_t
+room_left(const struct spool *sp)
+{
+	const struct batch	*b = STAILQ_LAST(&sp->batches, batch, entry);
+	const struct segment	*seg = sp->current;
+	size_t			 used;
+
+	if (seg == NULL || seg->state != SEG_LIVE)
+		return 0;
+	used = b != NULL && b->seg == seg ? b->offset + b->n :
+	    seg->used + sizeof(struct spool_bathead);
+	return used < sp->opt.segment_size ? sp->opt.segment_size - used : 0;
+}
+
+/*
+ * So many fates may be written.  Two segments stay free for copying, where
+ * that gains any, and half of one behind new messages, so that there is always
+ * a block for the batch that moves the tail.
+ */
+size_t
+batch_fate_room(const struct spool *sp)
+{
+	size_t	 each = spool_record_size(sizeof(struct spool_disk_rcpt));
+	size_t	 whole = (sp->opt.segment_size - SPOOL_BLOCK -
+	    sizeof(struct spool_bathead)) / each;
+	size_t	 room = room_left(sp) / each, last = SPOOL_BLOCK / each + 1;
+	unsigned unused = segment_count(sp, SEG_FREE);
+	unsigned keep = copy_gains(sp) ? SPOOL_RESERVE - 1 : 0;
+
+	if (unused > keep)
+		room += (unused - keep) * whole;
+	if (sp->nadded > 0 && room > whole / 2)
+		return whole / 2;
+	if (sp->tail > sp->flushed_tail)
+		return room;
+	return room > last ? room - last : 0;
+}
+
 static int
 put_void(struct spool *sp, const struct voids *v)
 {
@@ -174,10 +213,11 @@ batch_fate(struct spool *sp, const struct fate *f)
 }
 
 static int
-write_one(struct spool *sp, struct batch *b)
+write_one(struct spool *sp, struct batch *b, uint64_t tail,
+    uint64_t durable)
 {
 	struct spool_bathead	 h = { SPOOL_MAGIC, b->seg->life, b->number,
-	    sp->tail, b->n, b->nrecords, 0 };
+	    tail, durable, b->n, b->nrecords, 0 };
 	char			*batch = b->buf + b->front;
 	size_t			 n = padded(b->n);
 	ssize_t			 w;
@@ -196,8 +236,25 @@ write_one(struct spool *sp, struct batch *b)
 			errno = ENOSPC;
 		return -1;
 	}
-	b->seg->headed = true;
-	return spool_sync(sp, b->seg->fd);
+	b->seg->headed = b->seg->unsynced = true;
+	sp->written_tail = tail;
+	return 0;
+}
+
+static int
+sync_written(struct spool *sp)
+{
+	struct segment	*seg;
+
+	sp->stat.flushes++;
+	TAILQ_FOREACH(seg, &sp->segs, entry) {
+		if (!seg->unsynced)
+			continue;
+		if (spool_sync(sp, seg->fd) == -1)
+			return -1;
+		seg->unsynced = false;
+	}
+	return 0;
 }
 
 int
@@ -218,10 +275,9 @@ batch_void_range(struct spool *sp, uint64_t first, uint64_t last)
 void
 batch_void(struct spool *sp)
 {
-	struct batch	*b;
-
-	STAILQ_FOREACH(b, &sp->batches, entry)
-		batch_void_range(sp, b->number, b->number);
+	if (sp->batch > sp->settled &&
+	    batch_void_range(sp, sp->settled + 1, sp->batch) == 0)
+		sp->settled = sp->batch;
 }
 
 /*
@@ -232,7 +288,7 @@ int
 batch_without_records(struct spool *sp)
 {
 	if (!STAILQ_EMPTY(&sp->batches) ||
-	    (sp->nvoids == 0 && sp->tail <= sp->flushed_tail))
+	    (sp->nvoids == 0 && sp->tail <= sp->written_tail))
 		return 0;
 	return batch_for(sp, 0) == NULL ? -1 : 0;
 }
@@ -240,29 +296,44 @@ batch_without_records(struct spool *sp)
 void
 batch_failed(struct spool *sp)
 {
+	struct segment	*seg, *next;
 	struct batch	*b;
 
 	STAILQ_FOREACH(b, &sp->batches, entry)
 		segment_failed(sp, b->seg);
+	TAILQ_FOREACH_SAFE(seg, &sp->segs, entry, next)
+		if (seg->unsynced)
+			segment_failed(sp, seg);
 	sp->current = NULL;
 }
 
-/* Writes all, each durable before the next. */
 int
-batch_write(struct spool *sp)
+batch_write(struct spool *sp, bool sync)
 {
+	struct segment	*seg;
 	struct batch	*b;
+	uint64_t	 durable = sp->durable, tail;
 
 	STAILQ_FOREACH(b, &sp->batches, entry) {
-		sp->stat.flushes++;
-		if (write_one(sp, b) == -1) {
-			sp->stat.flush_errors++;
-			return -1;
-		}
+		/* It may pass fates that stand in any of them once more. */
+		tail = STAILQ_NEXT(b, entry) == NULL ? sp->tail :
+		    sp->written_tail;
+		if (write_one(sp, b, tail, durable) == -1 ||
+		    (sync && sync_written(sp) == -1))
+			goto fail;
+		if (sync)
+			durable = b->number;
 	}
-	STAILQ_FOREACH(b, &sp->batches, entry)
-		b->seg->good = true;
+	if (!sync)
+		return 0;
+	if (STAILQ_EMPTY(&sp->batches) && sync_written(sp) == -1)
+		goto fail;
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		seg->good = seg->headed;
 	return 0;
+fail:
+	sp->stat.flush_errors++;
+	return -1;
 }
 
 void

@@ -13,6 +13,28 @@
 #define COPY_AGAIN	60	/* seconds until what could not be read is tried again */
 #define COPY_TRIES	5	/* then it is damaged */
 
+struct use
+copy_use(const struct spool *sp)
+{
+	const struct segment	*seg;
+	struct use		 u = { 0, 0 };
+
+	TAILQ_FOREACH(seg, &sp->segs, entry)
+		if (seg->state == SEG_LIVE || seg->state == SEG_BAD) {
+			u.live += seg->live;
+			u.used += seg->used;
+		}
+	return u;
+}
+
+bool
+copy_gains(const struct spool *sp)
+{
+	struct use	 use = copy_use(sp);
+
+	return use.used >= use.live + sp->opt.segment_size;
+}
+
 /* The record with its merged states in front; bytes of data, -1 on error. */
 static ssize_t
 copy_one(struct spool *sp, const struct live_message *m)

@@ -39,6 +39,7 @@ struct spool_seghead {
 struct spool_bathead {
 	uint64_t	 magic, life, number;
 	uint64_t	 tail;		/* oldest life that counts */
+	uint64_t	 durable;	/* batches up to here are on the disk, or void */
 	uint64_t	 length;	/* of head and records, without padding */
 	uint64_t	 nrecords;
 	uint64_t	 hash;
@@ -97,6 +98,7 @@ struct segment {
 	int64_t		 copy_at;	/* none before */
 	bool		 headed;	/* its head was written in this life */
 	bool		 good;		/* and a batch of it is durable */
+	bool		 unsynced;	/* and a batch of it may not be */
 	LIST_HEAD(, live_message) messages;
 };
 TAILQ_HEAD(segments, segment);
@@ -111,6 +113,10 @@ struct batch {
 	char		*buf;		/* the segment's head, if it has none yet; the batch's */
 	size_t		 front;		/* bytes of the former */
 	size_t		 n, size;	/* bytes of the batch; of buf */
+};
+
+struct use {			/* of the segments that are not free: bytes */
+	size_t		 live, used;
 };
 
 struct move {			/* a copy that counts once it is flushed */
@@ -140,8 +146,11 @@ struct spool {
 	size_t		 nuntold;	/* of them; not tried again before tell_at */
 	int64_t		 tell_at;
 	uint64_t	 life, batch, recno;	/* the last ones used */
-	uint64_t	 tail;		/* to be named by the next batch */
+	uint64_t	 durable;	/* to be named by the next batch, */
+	uint64_t	 tail;		/* as is this life */
+	uint64_t	 written_tail;	/* named by the last batch */
 	uint64_t	 flushed_tail;	/* named by a batch that is durable */
+	uint64_t	 settled;	/* no batch up to here is to be voided */
 	int64_t		 prepare_at;	/* no try before; 0: the last one was good */
 	STAILQ_HEAD(, batch) batches;
 	bool		 new_messages, new_marks;
@@ -153,6 +162,7 @@ struct spool {
 	size_t		 nmoves, moves_size;
 	struct fate	*fates;
 	size_t		 nfates, fates_size;
+	size_t		 nwritten;	/* of them, in the log and not yet durable */
 	struct voids	*voids;		/* batches to be voided by the next flush */
 	size_t		 nvoids, voids_size;
 	uint64_t	*unlinks;	/* big files whose message's fate is flushed next */
@@ -180,6 +190,7 @@ char		*spool_scratch(struct spool *, size_t);
 /* spool_segment.c */
 #define SEGMENT_NAME	32
 void		 segment_name(unsigned slot, char name[SEGMENT_NAME]);
+bool		 segment_is(const char *name, unsigned *slot);	/* only the very name is one */
 struct segment	*segment_new(struct spool *, unsigned slot);
 unsigned	 segment_slot(const struct spool *);	/* one that is not taken */
 /*
@@ -202,10 +213,12 @@ int		 batch_record(struct spool *, struct spool_rechead *,
 		    const struct slice *parts, size_t nparts, struct segment **, uint64_t *offset);
 int		 batch_fate(struct spool *, const struct fate *);
 int		 batch_without_records(struct spool *);
-int		 batch_write(struct spool *);
+size_t		 batch_fate_room(const struct spool *);	/* so many fates fit */
+/* Writes all; with sync each is durable before the next, and all that was written before. */
+int		 batch_write(struct spool *, bool sync);
 /* Their segments take no more records; those that hold nothing else are free again. */
 void		 batch_failed(struct spool *);
-/* What is collected is not to be believed, should it reach the disk. */
+/* What was written since is not to be believed, but for its fates, which are true. */
 void		 batch_void(struct spool *);
 /* Adds a range to those to be voided, behind the others; -1 with ENOMEM. */
 int		 batch_void_range(struct spool *, uint64_t first, uint64_t last);
@@ -218,13 +231,13 @@ struct live_message	*index_add(struct spool *, const struct spool_rechead *, str
 void		 index_remove(struct spool *, struct live_message *);
 void		 index_move(struct spool *, struct live_message *, struct segment *, uint64_t offset, size_t length);
 struct live_message	*index_find(const struct spool *, uint64_t recno);
+void		 index_tell(struct spool *);	/* at start: all that can be read */
+/* Tells a message that could not be read then; 1: there may be another. */
+int		 index_tell_late(struct spool *);
 
 /* spool_scan.c */
 int		 scan_all(struct spool *);
 int		 scan_read_record(struct spool *, const struct live_message *, char **data);
-
-/* Tells a message that could not be read at start; 1: there may be another. */
-int		 scan_tell_late(struct spool *);
 
 /* spool_corrupt.c */
 /* Keeps n damaged bytes at p, from this offset of the segment. */
@@ -234,6 +247,8 @@ void		 corrupt_keep(struct spool *, const struct segment *, size_t offset,
 int		 corrupt_segment(struct spool *, struct segment *);
 
 /* spool_copy.c */
+struct use	 copy_use(const struct spool *);
+bool		 copy_gains(const struct spool *);	/* a segment would be free after it */
 int		 copy_oldest(struct spool *);	/* 1: did something */
 
 /* spool_big.c */

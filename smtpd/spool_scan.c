@@ -14,13 +14,14 @@
 #include "smtpd/spool_int.h"
 
 #define RECNO_SKIP	65536	/* numbers that torn records may have had */
-#define TELL_AGAIN	60	/* seconds until what could not be read is tried again */
 
 struct found {			/* a batch whose head is in order */
 	struct segment	*seg;
-	uint64_t	 number, tail;
+	uint64_t	 number;
 	size_t		 offset, length;
 	size_t		 hole;		/* bytes before it where one should be */
+	bool		 messages;	/* not only fates */
+	bool		 torn;
 };
 
 struct scan {
@@ -29,7 +30,7 @@ struct scan {
 	size_t		 n, size;
 	struct voids	*voids;
 	size_t		 nvoids, voids_size;
-	uint64_t	 tail;
+	uint64_t	 tail, durable;	/* the highest that a batch names */
 	char		*data;		/* of the segment that is loaded */
 	struct segment	*loaded;
 };
@@ -138,7 +139,7 @@ next_batch(const struct scan *sc, const struct segment *seg, size_t offset,
 }
 
 static int
-collect_voids(struct scan *sc, const struct found *f)
+collect_voids(struct scan *sc, struct found *f)
 {
 	struct spool_rechead	 h;
 	size_t			 at = f->offset + sizeof(struct spool_bathead);
@@ -146,6 +147,7 @@ collect_voids(struct scan *sc, const struct found *f)
 
 	for (; at < end && read_rechead(sc, f->seg, at, end, &h);
 	    at += spool_record_size(h.length)) {
+		f->messages |= h.type == SPOOL_MESSAGE;
 		if (h.type != SPOOL_VOID)
 			continue;
 		if (spool_grow(&sc->voids, sc->nvoids, &sc->voids_size,
@@ -172,35 +174,18 @@ find_batches(struct scan *sc, struct segment *seg)
 		    sizeof(*sc->batch)) == -1)
 			return -1;
 		f = &sc->batch[sc->n++];
-		*f = (struct found){ seg, h.number, h.tail, at, h.length,
-		    at - offset };
+		*f = (struct found){ .seg = seg, .number = h.number,
+		    .offset = at, .length = h.length, .hole = at - offset };
 		if (h.tail > sc->tail)
 			sc->tail = h.tail;
+		if (h.durable > sc->durable)
+			sc->durable = h.durable;
 		if (collect_voids(sc, f) == -1)
 			return -1;
 		offset = (at + h.length + SPOOL_BLOCK - 1) &
 		    ~(size_t)(SPOOL_BLOCK - 1);
 	}
 	return 0;
-}
-
-/*
- * Only where it counts: in a segment behind the tail the first batch of a next
- * life may be torn, over the old ones.
- */
-static void
-keep_holes(struct scan *sc)
-{
-	const struct found	*f;
-
-	for (f = sc->batch; f != NULL && f < sc->batch + sc->n; f++) {
-		if (f->hole == 0 || f->seg->life < sc->tail)
-			continue;
-		load(sc, f->seg);
-		corrupt_keep(sc->sp, f->seg, f->offset - f->hole,
-		    sc->data + f->offset - f->hole, f->hole,
-		    "no batch where one was");
-	}
 }
 
 /* -- the second pass: records -- */
@@ -261,14 +246,43 @@ missing(struct spool *sp, uint64_t from, uint64_t to, const struct found *f)
 static void
 check_gap(struct scan *sc, uint64_t next, const struct found *f)
 {
-	size_t	 i;
+	uint64_t	 end = f->number;
+	size_t		 i;
 
-	for (i = 0; i < sc->nvoids && sc->voids[i].first < f->number; i++)
+	if (end > sc->durable + 1)
+		end = sc->durable + 1;
+	for (i = 0; i < sc->nvoids && sc->voids[i].first < end; i++)
 		if (sc->voids[i].last >= next) {
 			missing(sc->sp, next, sc->voids[i].first, f);
 			next = sc->voids[i].last + 1;
 		}
-	missing(sc->sp, next, f->number, f);
+	missing(sc->sp, next, end, f);
+}
+
+/*
+ * Only where it counts: in a segment behind the tail the first batch of a next
+ * life may be torn, over the old ones; and a batch that was not flushed may be
+ * torn while a later one got there.
+ */
+static void
+keep_holes(struct scan *sc)
+{
+	const struct found	*f;
+	uint64_t		 n;
+
+	for (f = sc->batch; f != NULL && f < sc->batch + sc->n; f++) {
+		if (f->hole == 0 || f->seg->life < sc->tail)
+			continue;
+		n = f > sc->batch ? f[-1].number + 1 : f->number - 1;
+		while (n < f->number && voided(sc, n))
+			n++;
+		if (n >= f->number || n > sc->durable)
+			continue;
+		load(sc, f->seg);
+		corrupt_keep(sc->sp, f->seg, f->offset - f->hole,
+		    sc->data + f->offset - f->hole, f->hole,
+		    "no batch where one was");
+	}
 }
 
 static int
@@ -372,26 +386,62 @@ batch_whole(const struct scan *sc, const struct found *f)
 	return true;
 }
 
+/* Joins the range before it where all between them holds nothing but fates. */
+static int
+void_more(struct spool *sp, uint64_t first, uint64_t last, bool *join)
+{
+	if (*join && sp->nvoids > 0) {
+		sp->voids[sp->nvoids - 1].last = last;
+		return 0;
+	}
+	*join = true;
+	return batch_void_range(sp, first, last);
+}
+
 /*
- * The last batch of all may be torn: it was not acknowledged then.  The next
- * one voids it, so that a later start does not take it for damage.
+ * What no batch says to be durable may be torn or missing, though a later one
+ * is there: it was not acknowledged then.  The next batch voids it, so that a
+ * later start does not take it for damage.
  */
 static int
-drop_torn(struct scan *sc)
+void_torn(struct scan *sc)
 {
-	struct spool	*sp = sc->sp;
 	struct found	*f;
+	uint64_t	 next = sc->durable + 1;
+	bool		 join = false;
 
-	if (sc->n == 0)
-		return 0;
-	f = &sc->batch[sc->n - 1];
-	load(sc, f->seg);
-	if (batch_whole(sc, f))
-		return 0;
-	if (batch_void_range(sp, f->number, f->number) == -1)
-		return -1;
-	sc->n--;
+	for (f = sc->batch; f != NULL && f < sc->batch + sc->n; f++) {
+		if (f->number < next)
+			continue;
+		load(sc, f->seg);
+		f->torn = !batch_whole(sc, f);
+		if (f->number > next &&
+		    void_more(sc->sp, next, f->number - 1, &join) == -1)
+			return -1;
+		if (f->torn && void_more(sc->sp, f->number, f->number,
+		    &join) == -1)
+			return -1;
+		if (!f->torn && f->messages)
+			join = false;
+		next = f->number + 1;
+	}
 	return 0;
+}
+
+/* Of a batch that does not count: a fate is true whether it was flushed or not. */
+static void
+apply_fates(struct scan *sc, const struct found *f)
+{
+	struct spool_rechead	 h;
+	size_t			 at = f->offset + sizeof(struct spool_bathead);
+	size_t			 end = f->offset + f->length;
+
+	load(sc, f->seg);
+	for (; at < end && read_rechead(sc, f->seg, at, end, &h);
+	    at += spool_record_size(h.length))
+		if (h.type == SPOOL_FATE &&
+		    data_in_order(f->seg, sc->data + at, at, &h))
+			apply_fate(sc->sp, &h, sc->data + at + sizeof(h));
 }
 
 static int
@@ -406,8 +456,10 @@ apply_all(struct scan *sc)
 		if (last != 0 && f->number > last + 1)
 			check_gap(sc, last + 1, f);
 		last = f->number;
-		if (voided(sc, f->number))
+		if (f->torn || voided(sc, f->number)) {
+			apply_fates(sc, f);
 			continue;
+		}
 		load(sc, f->seg);
 		if (apply_batch(sc, f) == -1)
 			return -1;
@@ -427,18 +479,6 @@ never_used(const struct segment *seg)
 	    memcmp(head, zero, sizeof(head)) == 0;
 }
 
-/* 1: of a segment, 0: of something else; only the very name is one. */
-static int
-slot_of(const char *name, unsigned *slot)
-{
-	char	 want[SEGMENT_NAME];
-
-	if (sscanf(name, "segment.%u", slot) != 1 || *slot >= SPOOL_SLOTS)
-		return 0;
-	segment_name(*slot, want);
-	return strcmp(name, want) == 0;
-}
-
 static int
 open_segments(struct spool *sp)
 {
@@ -452,7 +492,7 @@ open_segments(struct spool *sp)
 		return -1;
 	rewinddir(dir);
 	while ((d = readdir(dir)) != NULL)
-		if (slot_of(d->d_name, &slot) == 1 &&
+		if (segment_is(d->d_name, &slot) &&
 		    segment_new(sp, slot) == NULL) {
 			closedir(dir);
 			return -1;
@@ -496,62 +536,6 @@ sort_segments(struct spool *sp)
 	}
 }
 
-/*
- * Tells the next message that was not told yet; 0: no other can be read now.
- * Those that cannot, for an error that may pass, stay in the log.
- */
-static int
-tell_one(struct spool *sp, size_t *pos)
-{
-	struct spool_message	 out;
-	struct live_message	*m;
-	char			*data;
-	size_t			 skip;
-
-	while ((m = u64map_next(&sp->index, pos)) != NULL) {
-		if (!m->untold || scan_read_record(sp, m, &data) == -1)
-			continue;
-		m->untold = false;
-		sp->nuntold--;
-		skip = m->states ? m->nrcpt * sizeof(struct spool_disk_rcpt) : 0;
-		out = (struct spool_message){ m->recno,
-		    slice_make(data + skip, m->envelope), m->size, m->nrcpt,
-		    m->rcpt };
-		if (sp->opt.recovered != NULL)
-			sp->opt.recovered(sp->opt.arg, &out);
-		return 1;
-	}
-	return 0;
-}
-
-/* One a call: what is told may lead to marks, which change the index. */
-int
-scan_tell_late(struct spool *sp)
-{
-	size_t	 pos = 0;
-
-	if (sp->nuntold == 0 || spool_now(sp) < sp->tell_at)
-		return 0;
-	if (tell_one(sp, &pos) == 1)
-		return 1;
-	sp->tell_at = spool_now(sp) + TELL_AGAIN;
-	return 0;
-}
-
-static void
-tell_recovered(struct spool *sp)
-{
-	size_t	 pos = 0;
-
-	while (tell_one(sp, &pos) == 1)
-		;
-	if (sp->nuntold == 0)
-		return;
-	spool_note(sp, "%zu messages cannot be read; tried again each minute",
-	    sp->nuntold);
-	sp->tell_at = spool_now(sp) + TELL_AGAIN;
-}
-
 int
 scan_all(struct spool *sp)
 {
@@ -573,12 +557,15 @@ scan_all(struct spool *sp)
 			sp->batch = sc.batch[i].number;
 	sort_voids(&sc);
 	keep_holes(&sc);
-	if (drop_torn(&sc) == -1 || apply_all(&sc) == -1)
+	if (void_torn(&sc) == -1 || apply_all(&sc) == -1)
 		goto out;
 	sp->recno += RECNO_SKIP;
-	sp->flushed_tail = sc.tail;
+	sp->flushed_tail = sp->written_tail = sc.tail;
+	sp->settled = sp->batch;
+	/* What is torn must be void before a batch says that all is durable. */
+	sp->durable = sp->nvoids > 0 ? sc.durable : sp->batch;
 	segment_release(sp);
-	tell_recovered(sp);
+	index_tell(sp);
 	r = 0;
 out:
 	free(sc.data);

@@ -20,6 +20,17 @@ segment_name(unsigned slot, char name[SEGMENT_NAME])
 	snprintf(name, SEGMENT_NAME, "segment.%04u", slot);
 }
 
+bool
+segment_is(const char *name, unsigned *slot)
+{
+	char	 want[SEGMENT_NAME];
+
+	if (sscanf(name, "segment.%u", slot) != 1 || *slot >= SPOOL_SLOTS)
+		return false;
+	segment_name(*slot, want);
+	return strcmp(name, want) == 0;
+}
+
 unsigned
 segment_slot(const struct spool *sp)
 {
@@ -190,7 +201,7 @@ segment_take(struct spool *sp)
 	seg->live = 0;
 	seg->tries = 0;
 	seg->copy_at = 0;
-	seg->headed = seg->good = false;
+	seg->headed = seg->good = seg->unsynced = false;
 	arc4random_buf(&seg->key, sizeof(seg->key));
 	segment_order(sp, seg);
 	return seg;
@@ -244,6 +255,7 @@ segment_release(struct spool *sp)
 void
 segment_failed(struct spool *sp, struct segment *seg)
 {
+	seg->unsynced = false;
 	if (seg->good || !LIST_EMPTY(&seg->messages)) {
 		seg->state = SEG_BAD;
 		return;

@@ -50,6 +50,8 @@ measure(struct spool *sp, unsigned each)
 		if (spool_flush(sp) == -1)
 			err(1, "flush");
 		deliver(sp, recno, each);
+		if (spool_write(sp) == -1)
+			err(1, "write");
 		spool_work(sp);
 		n += each;
 	} while ((spent = now() - begin) < SECONDS);

@@ -2,11 +2,15 @@
 /* objects: smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
 /*
  * The spool against a model: random operations, crashes in the middle of
- * flushes, failed flushes.  A crash leaves each block that was not synced
+ * flushes, failed flushes.  A crash is a kill, after which all is there that
+ * was written, or a power cut, which leaves each block that was not synced
  * old, new, or cut at a random byte.  What was acknowledged is there after
- * recovery, with its states and content; what is done does not come back.
+ * recovery, with its states and content; what is flushed as done does not come
+ * back, nor after a kill what is written as done.
  * SPOOL_SEED repeats a run, SPOOL_STEPS makes it longer.
  */
+#include <sys/stat.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,14 +33,17 @@
 #define FILES		64
 #define MESSAGES	20000
 #define RCPTS		3
+#define STATES		8	/* of a recipient between two flushes */
 
 struct model {
 	uint64_t	 recno;
 	uint32_t	 seed, size, nrcpt;
 	bool		 acked;		/* a flush after its append succeeded */
 	bool		 live;		/* the spool may hold it */
-	struct spool_rcpt now[RCPTS];	/* as marked */
-	struct spool_rcpt flushed[RCPTS];	/* as of the last flush */
+	struct history {
+		struct spool_rcpt	 s[STATES];	/* the flushed one first */
+		unsigned		 n, written;	/* as is this one, since then */
+	} rcpt[RCPTS];
 	bool		 seen;
 };
 
@@ -47,8 +54,8 @@ static struct spool	*sp;
 static uint32_t		 rnd;
 static char		*synced[FILES];	/* what the disk surely holds */
 static char		*image[FILES];	/* what a crash left on it */
-static bool		 crash_at_sync, crashed, fail_at_sync;
-static unsigned		 crashes, failures;
+static bool		 crash_at_sync, crashed, killed, fail_at_sync;
+static unsigned		 crashes, kills, failures, nwritten;
 
 static uint32_t
 below(uint32_t n)
@@ -79,19 +86,25 @@ file_open(unsigned slot, int flags)
 	return open(path, flags);
 }
 
+/* Of this file, or of all. */
 static void
-remember_synced(void)
+remember_synced(int only)
 {
+	struct stat	 want, st;
 	unsigned	 i;
 	int		 fd;
 
+	assert_true(only == -1 || fstat(only, &want) == 0);
 	for (i = 0; i < FILES; i++) {
 		if ((fd = file_open(i, O_RDONLY)) == -1)
 			continue;
 		if (synced[i] == NULL)
-			synced[i] = malloc(SEGMENT);
-		memset(synced[i], 0, SEGMENT);
-		assert_true(read(fd, synced[i], SEGMENT) >= 0);
+			synced[i] = calloc(1, SEGMENT);
+		assert_int_equal(fstat(fd, &st), 0);
+		if (only == -1 || st.st_ino == want.st_ino) {
+			memset(synced[i], 0, SEGMENT);
+			assert_true(read(fd, synced[i], SEGMENT) >= 0);
+		}
 		close(fd);
 	}
 }
@@ -123,13 +136,16 @@ crash(void)
 	unsigned	 i;
 	int		 fd;
 
+	killed = below(2) == 0;
+	kills += killed;
 	for (i = 0; i < FILES; i++) {
 		if (synced[i] == NULL || (fd = file_open(i, O_RDONLY)) == -1)
 			continue;
 		assert_non_null(image[i] = calloc(1, SEGMENT));
 		assert_true(read(fd, image[i], SEGMENT) >= 0);
 		close(fd);
-		tear(image[i], synced[i]);
+		if (!killed)
+			tear(image[i], synced[i]);
 	}
 	crashed = true;
 	crashes++;
@@ -139,7 +155,6 @@ static int
 sync_hook(void *arg, int fd)
 {
 	(void)arg;
-	(void)fd;
 	if (crash_at_sync) {
 		if (!crashed)
 			crash();
@@ -152,7 +167,7 @@ sync_hook(void *arg, int fd)
 		errno = EIO;
 		return -1;
 	}
-	remember_synced();
+	remember_synced(fd);
 	return 0;
 }
 
@@ -176,6 +191,24 @@ same(const struct spool_rcpt *a, const struct spool_rcpt *b)
 	    a->next == b->next;
 }
 
+/* The first of its states that may be there. */
+static unsigned
+oldest(const struct history *h)
+{
+	return killed ? h->written : 0;
+}
+
+static bool
+possible(const struct history *h, const struct spool_rcpt *r)
+{
+	unsigned	 i;
+
+	for (i = oldest(h); i < h->n; i++)
+		if (same(&h->s[i], r))
+			return true;
+	return false;
+}
+
 static void
 recovered(void *arg, const struct spool_message *sm)
 {
@@ -188,10 +221,8 @@ recovered(void *arg, const struct spool_message *sm)
 	assert_int_equal(sm->size, m->size);
 	assert_int_equal(sm->nrcpt, m->nrcpt);
 	for (i = 0; i < m->nrcpt; i++) {
-		/* A mark of the flush that the crash cut may have got there. */
-		assert_true(same(&sm->rcpt[i], &m->flushed[i]) ||
-		    same(&sm->rcpt[i], &m->now[i]));
-		m->now[i] = m->flushed[i] = sm->rcpt[i];
+		assert_true(possible(&m->rcpt[i], &sm->rcpt[i]));
+		m->rcpt[i] = (struct history){ .s = { sm->rcpt[i] }, .n = 1 };
 	}
 	m->seen = true;
 }
@@ -209,19 +240,25 @@ open_spool(void)
 		models[i].seen = false;
 	sp = spool_open(open(dir, O_RDONLY | O_DIRECTORY), &opt);
 	assert_non_null(sp);
-	remember_synced();
+	remember_synced(-1);
 }
 
-/* Is a recipient waiting, whichever of its two states counts? */
+/* Is a recipient waiting, whichever of its states counts? */
 static bool
 surely_waits(const struct model *m)
 {
-	uint32_t	 i;
+	const struct history	*h;
+	uint32_t		 i;
+	unsigned		 j;
 
-	for (i = 0; i < m->nrcpt; i++)
-		if (m->now[i].state == SPOOL_WAITING &&
-		    m->flushed[i].state == SPOOL_WAITING)
+	for (i = 0; i < m->nrcpt; i++) {
+		h = &m->rcpt[i];
+		for (j = oldest(h); j < h->n; j++)
+			if (h->s[j].state != SPOOL_WAITING)
+				break;
+		if (j == h->n)
 			return true;
+	}
 	return false;
 }
 
@@ -283,11 +320,14 @@ append(void)
 	static char		 buf[8192];
 	struct model		*m = &models[nmodels];
 	struct spool_append	 a = { .envelope = SLICE("sender: a\nrcpt: b\n") };
+	uint32_t		 i;
 
 	if (nmodels == MESSAGES)
 		return;
 	*m = (struct model){ .seed = below(1u << 24), .size = 10 + below(6000),
 	    .nrcpt = 1 + below(RCPTS), .live = true };
+	for (i = 0; i < RCPTS; i++)
+		m->rcpt[i].n = 1;
 	content(m, buf);
 	a.content = slice_make(buf, m->size);
 	a.size = m->size;
@@ -298,10 +338,40 @@ append(void)
 		assert_int_equal(errno, ENOSPC);
 }
 
+/* What is marked is in the log now: flushed, or written. */
+static void
+settle(bool is_flushed)
+{
+	struct history	*h;
+	size_t		 i;
+	unsigned	 j;
+
+	for (i = 0; i < nmodels; i++)
+		for (j = 0; j < models[i].nrcpt; j++) {
+			h = &models[i].rcpt[j];
+			h->written = h->n - 1;
+			if (is_flushed)
+				*h = (struct history){ .s = { h->s[h->n - 1] },
+				    .n = 1 };
+		}
+}
+
+static void
+write_marks(void)
+{
+	int	 r = spool_write(sp);
+
+	assert_int_not_equal(r, -1);
+	nwritten += r == 0;
+	if (r == 0)
+		settle(false);
+}
+
 static void
 mark(void)
 {
 	struct model		*m;
+	struct history		*h;
 	struct spool_rcpt	 r = { .attempts = below(5), .next = below(1000) };
 	uint32_t		 i;
 
@@ -309,11 +379,15 @@ mark(void)
 		return;
 	m = &models[nmodels - 1 - below(nmodels < 60 ? nmodels : 60)];
 	i = below(m->nrcpt);
-	if (!m->live || !m->acked || m->now[i].state != SPOOL_WAITING)
+	h = &m->rcpt[i];
+	if (!m->live || !m->acked || h->n == STATES ||
+	    h->s[h->n - 1].state != SPOOL_WAITING)
 		return;
 	r.state = below(4) == 0 ? SPOOL_WAITING : SPOOL_DONE;
 	assert_int_equal(spool_mark(sp, m->recno, i, &r), 0);
-	m->now[i] = r;
+	h->s[h->n++] = r;
+	if (below(2) == 0)
+		write_marks();
 }
 
 static void
@@ -329,17 +403,13 @@ flush(void)
 	for (i = 0; i < nmodels; i++) {
 		if (!models[i].live)
 			continue;
-		if (r == 0) {
+		if (r == 0)
 			models[i].acked = true;
-			memcpy(models[i].flushed, models[i].now,
-			    sizeof(models[i].now));
-		} else if (!models[i].acked)
+		else if (!models[i].acked)
 			models[i].live = false;	/* it was refused, and voided */
 	}
-	if (r == -1 && spool_dirty(sp) == 0)
-		for (i = 0; i < nmodels; i++)
-			memcpy(models[i].flushed, models[i].now,
-			    sizeof(models[i].now));
+	if (spool_dirty(sp) == 0)
+		settle(true);
 }
 
 static void
@@ -371,15 +441,17 @@ test_model(void **state)
 		case 17:
 			if (below(40) == 0)
 				restart();
+			else
+				write_marks();
 			break;
 		default:
 			spool_work(sp);
 			break;
 		}
 	restart();
-	print_message("%zu messages, %u crashes, %u failed flushes\n", nmodels,
-	    crashes, failures);
-	assert_true(crashes > 0);
+	print_message("%zu messages, %u crashes, %u of them kills, %u failed flushes\n",
+	    nmodels, crashes, kills, failures);
+	assert_true(crashes > 0 && kills > 0 && nwritten > 0);
 	crash_at_sync = false;
 	spool_close(sp);
 }
