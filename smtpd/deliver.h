@@ -66,7 +66,7 @@ void		 job_values(const struct job *, const struct deliver_user *,
 
 /* -- deliver_maildir.c -- */
 
-#define MAILDIR_BATCH	16
+#define MAILDIR_BATCH	32
 
 /* Opens the file in tmp and writes what is here of the message.  -1: the job has failed. */
 int		 maildir_begin(struct job *, const struct deliver_user *);

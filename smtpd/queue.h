@@ -177,7 +177,7 @@ bool		 commit_is_open(uint32_t msgid);	/* a transaction has it */
 
 /* -- queue_sched.c: users, and which envelope is next -- */
 
-#define SLOTS		32	/* jobs in a deliver: two of its batches */
+#define SLOTS		64	/* jobs in a deliver: two of its batches */
 #define DELIVERS	64	/* processes at once */
 
 struct user	*user_get(struct slice name);	/* made where missing; NULL with errno */
