@@ -42,13 +42,13 @@ accepted() { sed 's/^\(........\).*/\1/' "$T/ids" | sort; }
 
 deliver=$(child deliver)
 kill -STOP "$deliver"
-ok "clients are served while the deliver hangs" load "$USER_NAME+hangs" 40
-is "$(accepted | wc -l)" 40 "each has its 250"
-ok "it holds as much as it may" wait_for "$PATIENCE" stat_is running = 32
+ok "clients are served while the deliver hangs" load "$USER_NAME+hangs" 80
+is "$(accepted | wc -l)" 80 "each has its 250"
+ok "it holds as much as it may" wait_for "$PATIENCE" stat_is running = 64
 kill -9 "$deliver"
 ok "when it is dead another delivers" wait_for "$PATIENCE" queue_empty
 is "$(mails "$USER_NAME+hangs")" "$(accepted)" "each message once"
-ok "the log says what was lost" grep -q "deliver of $USER_NAME died with 32 jobs" "$T/log"
+ok "the log says what was lost" grep -q "deliver of $USER_NAME died with 64 jobs" "$T/log"
 
 # Between the link and its answer a message is there and is tried again.
 has_deliver() { [ -n "$(child deliver)" ] && stat_is running -gt 0; }

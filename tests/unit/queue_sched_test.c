@@ -131,27 +131,27 @@ test_slots(void **state)
 	size_t		 i, old = 0;
 
 	(void)state;
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < SLOTS + 8; i++) {
 		e = mail("slots", 5, 3600);
 		e->attempts = 1;
 		sched_add(e);
 	}
 	first = evpids + 1;
-	for (i = 0; i < 40; i++)
+	for (i = 0; i < SLOTS + 8; i++)
 		sched_add(mail("slots", 5, 3600));
 	turn(u);
 	meet("slots", 0);
 	turn(u);
-	assert_int_equal(them.n, 32);
+	assert_int_equal(them.n, SLOTS);
 	for (i = 0; i < them.n; i++)
 		old += them.job[i] < first;
-	assert_int_equal(old, 16);
-	assert_int_equal(u->nold, 16);
-	assert_int_equal(u->nrunning, 32);
+	assert_int_equal(old, SLOTS / 2);
+	assert_int_equal(u->nold, SLOTS / 2);
+	assert_int_equal(u->nrunning, SLOTS);
 	say_all(u, JOB_DONE);
-	assert_int_equal(them.n, 32);
+	assert_int_equal(them.n, SLOTS);
 	say_all(u, JOB_DONE);
-	/* Of 40 and 40, 8 and 8 are left: all run. */
+	/* Of each 8 are left: all run. */
 	assert_int_equal(them.n, 16);
 	assert_int_equal(u->nold, 8);
 	say_all(u, JOB_DONE);
@@ -159,14 +159,14 @@ test_slots(void **state)
 	assert_int_equal(u->nrunning, 0);
 
 	/* Without new mail old mail has all. */
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < SLOTS + 8; i++) {
 		e = mail("slots", 5, 3600);
 		e->attempts = 1;
 		sched_add(e);
 	}
 	turn(u);
-	assert_int_equal(them.n, 32);
-	assert_int_equal(u->nold, 32);
+	assert_int_equal(them.n, SLOTS);
+	assert_int_equal(u->nold, SLOTS);
 	say_all(u, JOB_DONE);
 	say_all(u, JOB_DONE);
 	assert_int_equal(u->nold, 0);

@@ -213,7 +213,7 @@ static int		 wanted;	/* delivers that it was asked for */
 /* A deliver's end, and what it was given and has not answered. */
 static struct deliver {
 	struct ipc	*ipc;
-	uint64_t	 job[64];
+	uint64_t	 job[SLOTS];
 	size_t		 n;
 	uint64_t	 content;	/* bytes that came behind their job */
 	uint32_t	 attempt;	/* of the last job */

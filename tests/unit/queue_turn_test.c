@@ -87,7 +87,7 @@ test_idle(void **state)
 
 static struct {
 	struct ipc	*ipc;
-	uint64_t	 job[64];
+	uint64_t	 job[SLOTS];
 	size_t		 n;
 } others[MANY];
 static size_t	 nothers;		/* that have a deliver */
