@@ -54,6 +54,9 @@ enum event_id {
 	EV_FILTER_REPORT,
 	EV_TIMED_OUT,		/* libevent has an EV_TIMEOUT, and a struct event */
 	EV_REPORT_GAP,
+	EV_TX_SUMMARY,		/* derived: what txjoin(1) writes */
+	EV_LINK_SUMMARY,
+	EV_MSG_SUMMARY,
 	EV_MAX,
 	EV_UNKNOWN = EV_MAX
 };
@@ -70,6 +73,11 @@ enum field {
 	RF_PHASE, RF_DECISION, RF_PARAM,
 	RF_KIND, RF_FILTER, RF_MESSAGE,
 	RF_COUNT, RF_FIRST, RF_LAST,
+	RF_STATUS, RF_BEGIN, RF_DURATION,
+	RF_SENDER, RF_RECIPIENT, RF_RCPT_RESULT, RF_SIZE_RAW, RF_MARK,
+	RF_LOGINS_FAILED, RF_COMMANDS, RF_ERRORS,
+	RF_TRANSACTIONS, RF_COMMITS, RF_BYTES,
+	RF_FATE, RF_DELAY, RF_ATTEMPTS,
 	RF_MAX
 };
 
@@ -78,6 +86,7 @@ enum field_type {
 	RT_HEX64, RT_HEX32,	/* 16 or 8 lower-case hex digits */
 	RT_NUMBER,		/* decimal */
 	RT_TIME,		/* seconds since the epoch, perhaps with a fraction */
+	RT_SECONDS,		/* a length of time, perhaps with a fraction */
 	RT_ADDRESS,		/* host:port, written per dialect (lib/addr.h) */
 	RT_TLS,			/* version, cipher, bits, written per dialect */
 	RT_MAIL,		/* mail address, may hold '|'; in brackets in dialect 1 */
@@ -97,7 +106,7 @@ extern const char *const method_names[METHOD_MAX];
 extern const char *const subsystem_names[SUBSYSTEM_MAX];
 extern const char *const dialect_names[DIALECT_MAX];
 
-#define REPORT_FIELDS	9	/* most parameters of an event, and one */
+#define REPORT_FIELDS	24	/* most parameters of an event, and one */
 
 struct report_field {
 	const char	*name;
@@ -107,6 +116,7 @@ struct report_event {
 	const char	*name;
 	uint8_t		 field[REPORT_FIELDS];	/* newest order; RF_VERSION (0) ends it */
 	uint8_t		 optional;		/* how many at the end may be missing */
+	bool		 derived;		/* see lib/report_list.h */
 };
 /*
  * Up to and including a dialect, an event has these orders instead of the

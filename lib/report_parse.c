@@ -5,6 +5,7 @@
  */
 #include "lib/nitems.h"
 #include "lib/report.h"
+#include "lib/report_list.h"
 
 /* Prefix fields are short and of few characters: found and checked in one go. */
 #define C_DIGIT		0x01
@@ -172,6 +173,9 @@ misfit(struct report *r, enum field f, struct slice s)
 	else if (report_fields[f].type == RT_TIME &&
 	    !(cut_time(&s, &field) && s.p == NULL))
 		why = "not a time";
+	else if (report_fields[f].type == RT_SECONDS &&
+	    !(cut_time(&s, &field) && s.p == NULL))
+		why = "not a number of seconds";
 	else if (f == RF_FCRDNS && r->dialect <= DIALECT_1 && s.n != 0 &&
 	    !is_word_of(s, fcrdns_names, FCRDNS_MAX))
 		why = "not pass, fail or error";
@@ -229,6 +233,27 @@ cut_order(struct report *r, const uint8_t *order, struct slice rest)
 	return NULL;
 }
 
+/* No text of a derived event holds a bar; what is empty is absent. */
+static const char *
+cut_derived(struct report *r, const uint8_t *order, struct slice rest)
+{
+	struct slice	 s;
+	const char	*why;
+	size_t		 i;
+
+	for (i = 0; order[i] != RF_VERSION; i++) {
+		if (!cut_left(&rest, &s))
+			return bad(r, order[i], "missing");
+		if (s.n == 0)
+			continue;
+		if (!report_is_list(r->event, order[i]) &&
+		    (why = misfit(r, order[i], s)) != NULL)
+			return why;
+		set(r, order[i], s);
+	}
+	return NULL;
+}
+
 /*
  * The orders that this dialect has instead of the newest are tried from the
  * top: within dialect 1 number and shape of the fields tell which one it is.
@@ -240,6 +265,8 @@ cut_parameters(struct report *r, struct slice rest)
 	uint64_t			 prefix = r->present;
 	const char			*why = NULL;
 
+	if (report_is_derived(r->event))
+		return cut_derived(r, report_events[r->event].field, rest);
 	for (o = report_orders; o->upto != DIALECT_MAX; o++) {
 		if (o->event != r->event || o->upto < r->dialect)
 			continue;

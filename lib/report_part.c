@@ -67,7 +67,8 @@ mail_part(struct slice text, enum part part, struct slice *value)
 		n = (size_t)(colon - text.p) + 1;
 		text = slice_make(text.p + n, text.n - n);
 	}
-	if (text.n == 0)
+	/* Derived events write the null sender so. */
+	if (text.n == 0 || slice_eq(text, SLICE("<>")))
 		return false;
 	at = memrchr(text.p, '@', text.n);
 	n = at == NULL ? text.n : (size_t)(at - text.p);
@@ -109,13 +110,8 @@ tls_part(struct slice text, enum part part, struct slice *value)
 }
 
 bool
-report_value(const struct report *r, struct report_name name, struct slice *value)
+report_text_part(struct slice whole, struct report_name name, struct slice *value)
 {
-	struct slice	 whole;
-
-	if (!report_has(r, name.field))
-		return false;
-	whole = r->field[name.field];
 	if (name.part == PART_WHOLE) {
 		*value = whole;
 		return true;
@@ -128,4 +124,11 @@ report_value(const struct report *r, struct report_name name, struct slice *valu
 	default:
 		return tls_part(whole, name.part, value);
 	}
+}
+
+bool
+report_value(const struct report *r, struct report_name name, struct slice *value)
+{
+	return report_has(r, name.field) &&
+	    report_text_part(r->field[name.field], name, value);
 }

@@ -31,6 +31,8 @@ struct report_name {
 
 /* 0, or -1 if there is no such name. */
 int	report_name_parse(struct slice, struct report_name *);
+/* The part of a field's text, or of an item of a list; false: it has none. */
+bool	report_text_part(struct slice text, struct report_name, struct slice *value);
 /* Has this record such a value?  If so, *value points into it. */
 bool	report_value(const struct report *, struct report_name, struct slice *value);
 

@@ -78,9 +78,26 @@ const struct report_field report_fields[RF_MAX] = {
 	[RF_COUNT]	= { "count",		RT_NUMBER },
 	[RF_FIRST]	= { "first",		RT_TIME },
 	[RF_LAST]	= { "last",		RT_TIME },
+	[RF_STATUS]	= { "status",		RT_TOKEN },
+	[RF_BEGIN]	= { "begin",		RT_TIME },
+	[RF_DURATION]	= { "duration",		RT_SECONDS },
+	[RF_SENDER]	= { "sender",		RT_MAIL },
+	[RF_RECIPIENT]	= { "recipient",	RT_MAIL },
+	[RF_RCPT_RESULT] = { "rcpt-result",	RT_TOKEN },
+	[RF_SIZE_RAW]	= { "size-raw",		RT_NUMBER },
+	[RF_MARK]	= { "mark",		RT_TOKEN },
+	[RF_LOGINS_FAILED] = { "logins-failed",	RT_NUMBER },
+	[RF_COMMANDS]	= { "commands",		RT_NUMBER },
+	[RF_ERRORS]	= { "errors",		RT_NUMBER },
+	[RF_TRANSACTIONS] = { "transactions",	RT_NUMBER },
+	[RF_COMMITS]	= { "commits",		RT_NUMBER },
+	[RF_BYTES]	= { "bytes",		RT_NUMBER },
+	[RF_FATE]	= { "fate",		RT_TOKEN },
+	[RF_DELAY]	= { "delay",		RT_SECONDS },
+	[RF_ATTEMPTS]	= { "attempts",		RT_NUMBER },
 };
 
-/* Fields in the newest order, then how many at the end early dialects lack. */
+/* Fields in the newest order, how many at the end early dialects lack, is it derived. */
 const struct report_event report_events[EV_MAX] = {
 	[EV_LINK_CONNECT]	= { "link-connect",	{ RF_RDNS, RF_FCRDNS, RF_SRC, RF_DEST }, 0 },
 	[EV_LINK_GREETING]	= { "link-greeting",	{ RF_HOSTNAME }, 0 },
@@ -103,6 +120,19 @@ const struct report_event report_events[EV_MAX] = {
 	[EV_FILTER_REPORT]	= { "filter-report",	{ RF_KIND, RF_FILTER, RF_MESSAGE }, 0 },
 	[EV_TIMED_OUT]		= { "timeout",		{ 0 }, 0 },
 	[EV_REPORT_GAP]		= { "report-gap",	{ RF_COUNT, RF_FIRST, RF_LAST }, 0 },
+	[EV_TX_SUMMARY]		= { "tx-summary",	{
+		RF_MSGID, RF_STATUS, RF_BEGIN, RF_DURATION, RF_SRC, RF_DEST,
+		RF_RDNS, RF_FCRDNS, RF_METHOD, RF_IDENTITY, RF_TLS, RF_USERNAME,
+		RF_SENDER, RF_RECIPIENT, RF_RCPT_RESULT, RF_EVPID, RF_SIZE,
+		RF_SIZE_RAW, RF_DECISION, RF_MARK, RF_REPLY }, 0, true },
+	[EV_LINK_SUMMARY]	= { "link-summary",	{
+		RF_STATUS, RF_BEGIN, RF_DURATION, RF_SRC, RF_DEST, RF_RDNS,
+		RF_FCRDNS, RF_METHOD, RF_IDENTITY, RF_TLS, RF_USERNAME,
+		RF_LOGINS_FAILED, RF_COMMANDS, RF_ERRORS, RF_TRANSACTIONS,
+		RF_COMMITS, RF_BYTES, RF_MARK }, 0, true },
+	[EV_MSG_SUMMARY]	= { "msg-summary",	{
+		RF_MSGID, RF_STATUS, RF_BEGIN, RF_SENDER, RF_RECIPIENT, RF_FATE,
+		RF_DELAY, RF_ATTEMPTS, RF_EVPID, RF_MARK }, 0, true },
 };
 
 /* Where older dialects, up to and including this one, have other orders. */

@@ -150,6 +150,7 @@ put_value(struct line *l, const struct report_value *v)
 	case RT_MAIL:
 		put_mail(l, v->text);
 		break;
+	case RT_SECONDS:
 	case RT_TEXT:
 		put_slice(l, v->text);
 		break;
