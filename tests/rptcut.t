@@ -151,4 +151,4 @@ is "$? $got" "2 rptcut: stdout: No space left on device" "a full disk is said"
 
 rptcut -l >vocabulary
 is "$(grep -c '^event' vocabulary) $(grep '^field	src' vocabulary) $(grep -c '^dialect' vocabulary)" \
-    "21 field	src	.ip.port 11" "-l lists events, fields and dialects"
+    "24 field	src	.ip.port 11" "-l lists events, fields and dialects"
