@@ -196,8 +196,8 @@ $(FUZZ:%=$(A)/%): $(FUZZ_OBJS:%=$(A)/%) $(A)/tests/fuzz/driver.o $(OBJS:%=$(A)/%
 	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a $(SMTPD_LIBS) $(BSD_LIBS)
 
 fuzz:
-	CC="$(FUZZ_CC)" CPPFLAGS="$(CPP_ALL)" SECONDS_EACH="$(FUZZ_SECONDS)" \
-	    sh tests/fuzz/campaign $(FUZZ)
+	SECONDS_EACH="$(FUZZ_SECONDS)" \
+	    sh tests/fuzz/campaign $(FUZZ) -- $(FUZZ_CC) $(CPP_ALL)
 
 kill: all $(LOAD)
 	KILLS=$(KILLS) prove -v tests/kill.t
