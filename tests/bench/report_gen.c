@@ -19,6 +19,7 @@
 
 #define RECIPIENTS	5000
 #define PEERS		20000
+#define RELAYED		4096	/* messages that came and will go */
 
 enum state { CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, DOT, QUIT };
 
@@ -33,6 +34,8 @@ struct session {
 static struct outbuf	 out;
 static uint64_t		 seed = 1, now = 1580000000000000;
 static size_t		 written;
+static uint32_t		 relayed[RELAYED];
+static size_t		 nrelayed;
 static const char	*const tlds[] = { "example.org", "example.net", "example.com" };
 
 /* splitmix64 */
@@ -193,7 +196,7 @@ run_mail(struct session *s)
 		snprintf(address, sizeof(address), "sender%u@%s", s->sender, domain);
 	line(s, "protocol-client", "MAIL FROM:<%s> SIZE=%u", address, 500 + skewed(60000));
 	asked(s, "mail-from");
-	s->msgid = (uint32_t)next_random() | 1;
+	s->msgid = s->out && nrelayed > 0 ? relayed[--nrelayed] : (uint32_t)next_random() | 1;
 	line(s, "tx-begin", "%08x", s->msgid);
 	line(s, "tx-mail", "%08x|ok|%s", s->msgid, address);
 	line(s, "protocol-server", "250 2.0.0 Ok");
@@ -203,7 +206,9 @@ run_mail(struct session *s)
 static enum state
 run_rcpt(struct session *s)
 {
-	unsigned	 r = skewed(RECIPIENTS), luck = below(100);
+	/* The same of a message that came and goes. */
+	uint32_t	 envelope = s->msgid * 2654435761u + s->rcpts;
+	unsigned	 r = envelope % RECIPIENTS, luck = below(100);
 	const char	*domain = tlds[r % nitems(tlds)];
 
 	line(s, "protocol-client", "RCPT TO:<user%u@%s>", r, domain);
@@ -215,8 +220,7 @@ run_rcpt(struct session *s)
 		line(s, "tx-rcpt", "%08x|tempfail|user%u@%s", s->msgid, r, domain);
 		line(s, "protocol-server", "451 4.7.1 Greylisted, try again later");
 	} else {
-		line(s, "tx-envelope", "%08x|%08x%08x", s->msgid, s->msgid,
-		    (uint32_t)next_random());
+		line(s, "tx-envelope", "%08x|%08x%08x", s->msgid, s->msgid, envelope);
 		line(s, "tx-rcpt", "%08x|ok|user%u@%s", s->msgid, r, domain);
 		line(s, "protocol-server", "250 2.1.5 Destination address valid: Recipient ok");
 		s->accepted++;
@@ -262,6 +266,8 @@ run_dot(struct session *s)
 		line(s, "tx-reset", "%08x", s->msgid);
 		line(s, "protocol-server", "250 2.0.0 %08x Message accepted for delivery",
 		    s->msgid);
+		if (!s->out && nrelayed < RELAYED)
+			relayed[nrelayed++] = s->msgid;
 	}
 	return --s->messages > 0 ? MAIL : QUIT;
 }
