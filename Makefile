@@ -95,6 +95,7 @@ FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 MANUALS !=	ls man/*.[1-9]
 EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
+PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 
 LOAD =		tests/bench/smtp_load
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
@@ -232,6 +233,9 @@ install: all
 	for p in $(EXAMPLES); do \
 	    sed 's,/usr/local/sbin,$(SBINDIR),; s,/etc/mail,$(SYSCONFDIR)/mail,; s,/var/spool/smtpd,$(SPOOLDIR),' $$p \
 	    >$(DESTDIR)$(EXAMPLEDIR)/$${p##*/} || exit; done
+	for p in $(PIPELINES); do \
+	    d=$(DESTDIR)$(EXAMPLEDIR)/$${p#examples/} && mkdir -p $${d%/*} && \
+	    cp $$p $$d || exit; done
 	chgrp _smtpq $(DESTDIR)$(SBINDIR)/sendmail 2>/dev/null && \
 	    chmod 2755 $(DESTDIR)$(SBINDIR)/sendmail || \
 	    echo "sendmail is to be set-group-ID _smtpq: see sendmail(8)"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Every recipe of the tools' manuals (a line `.Dl $ command`) and of
-# examples/recipes does what it says without an error, in a directory that has
-# the streams it reads.
+# Every recipe of the tools' manuals (a line `.Dl $ command`), and of
+# examples/recipes and examples/dashboard, runs without an error in a directory
+# that has the streams it reads.
 # once: the tools have tests of their own
 . tests/lib.sh
 
@@ -19,13 +19,35 @@ recipes()	# MANUAL
 for page in man/*.1; do
 	recipes "$page" | sed "s,^,${page#man/}	,"
 done >"$T/list"
-plan "$(wc -l <"$T/list")"
 
-# The directory: a stream, the same compressed, tables.
+# The scripts, what they are called with, and a word of what they print.
+cat >"$T/scripts" <<'END'
+recipes/top-talkers	log	good.example.net
+recipes/refused	log	535 5.7.8 Authentication failed
+recipes/failed-logins-nft	log	nft add element inet filter mail6 { 2001:db8::7 }
+recipes/failed-logins-pf	log	pfctl -q -t mail -T add 2001:db8::7
+recipes/slow-destinations	log	tls.example.com
+recipes/story	b0c3a1517cb41799 log	tx-begin        b0c3a151
+recipes/digest	log	failed logins
+dashboard/terminal	log	smtp-out commit
+dashboard/page	web log	
+END
+plan $(($(wc -l <"$T/list") + $(wc -l <"$T/scripts") + 2))
+
+# The directory: a stream of whole sessions, the same compressed, tables.
 mkdir "$T/dir"
 cat tests/data/seed-v1.log tests/data/in-basic-0.6.log tests/data/out-0.6.log \
     tests/data/filter-dialogue-0.6.log tests/data/inout-tls-auth-0.7.log |
-    grep -v '^filter' >"$T/dir/log"
+    grep '^report|' | grep -v '|0f3004c08c82d33e|' >"$T/dir/log"
+for n in 1 2 3; do
+	echo "report|0.7|1795322700.00000$n|smtp-in|link-auth|00000000000000ff|fail|root"
+	echo "report|0.7|1795322700.00000$n|smtp-in|protocol-server|00000000000000ff|535 5.7.8 Authentication failed"
+done >"$T/logins"
+{
+	echo "report|0.7|1795322700.000000|smtp-in|link-connect|00000000000000ff|<unknown>|fail|[2001:db8::7]:4242|[2001:db8::25]:587"
+	cat "$T/logins"
+	echo "report|0.7|1795322700.000004|smtp-in|link-disconnect|00000000000000ff"
+} >>"$T/dir/log"
 gzip -c "$T/dir/log" >"$T/dir/log.gz"
 printf '%s\n' 192.0.2.10 198.51.100.0/24 alice@example.org example.net >"$T/table"
 echo 'a key for a test' >"$T/dir/key"
@@ -85,3 +107,50 @@ while IFS= read -r entry; do
 		sed 10q "$T/err" | notes
 	fi
 done <"$T/list"
+
+# -- examples --
+
+is "$(cd examples && ls recipes/* dashboard/* | grep -v '\.' | sort)" \
+    "$(cut -f 1 "$T/scripts" | sort)" "every script of the examples is here"
+NFT="echo nft" PFCTL="echo pfctl"
+export NFT PFCTL
+while IFS="$tab" read -r script args word; do
+	why=
+	for tool in rptcut rptfilter rptfmt txjoin; do
+		! grep -qw $tool "examples/$script" || [ -x "$BIN/$tool" ] || why="no $tool here"
+	done
+	case $script in
+	*/page) command -v gnuplot >/dev/null || why="gnuplot is not installed" ;;
+	esac
+	if [ -n "$why" ]; then
+		skip "$script" "$why"
+		continue
+	fi
+	rm -rf "$T/run"
+	cp -R "$T/dir" "$T/run"
+	# shellcheck disable=SC2086
+	(cd "$T/run" && TZ=UTC timeout 60 sh "$TOP/examples/$script" $args) \
+	    >"$T/out" 2>"$T/err" </dev/null
+	status=$?
+	case $script in
+	*/page) (cd "$T/run/web" && ls index.html rates.svg tls.svg) >"$T/out" 2>>"$T/err"
+		word=index.html ;;
+	esac
+	if [ $status -eq 0 ] && [ ! -s "$T/err" ] && grep -qF -- "$word" "$T/out"; then
+		pass "$script"
+	else
+		fail "$script"
+		note "status $status; expected in it: $word"
+		sed 10q "$T/err" | notes
+		sed 20q "$T/out" | notes
+	fi
+done <"$T/scripts"
+
+if rptfmt -Q -P "$T/counters" "$T/dir/log" 2>/dev/null; then
+	is "$(cat examples/dashboard/prometheus.yml examples/dashboard/grafana.json |
+	    grep -oE 'rpt_[a-z_]+' | sort -u | while read -r name; do
+		grep -q "^$name[ {]" "$T/counters" || echo "$name"
+	    done)" "" "rules and dashboard name counters that there are"
+else
+	skip "rules and dashboard name counters that there are" "no rptfmt -P here"
+fi
