@@ -15,7 +15,6 @@
 #include "lib/fmt_anon.h"
 #include "lib/input.h"
 #include "lib/outbuf.h"
-#include "lib/report.h"
 
 #define RECORDS_A_LOOK	1024	/* at the clock, while input never waits */
 
@@ -245,10 +244,10 @@ say_what_is_missing(const struct input *in)
 	if (in->malformed > INPUT_COMPLAINTS)
 		warnx("%zu malformed lines in all", in->malformed);
 	if (fmt.lacking > 0)
-		warnx("%llu events that dialect %s does not have",
-		    (unsigned long long)fmt.lacking, fmt.arg);
+		warnx("not written, for dialect %s has no such event: %llu lines",
+		    fmt.arg, (unsigned long long)fmt.lacking);
 	if (fmt.hidden > 0)
-		warnx("%llu lines that are no known events kept back",
+		warnx("not written, for they are no known events: %llu lines",
 		    (unsigned long long)fmt.hidden);
 }
 

@@ -6,7 +6,6 @@
 
 #include "lib/addr.h"
 #include "lib/fmt_int.h"
-#include "lib/nearest.h"
 #include "lib/nitems.h"
 #include "lib/report_list.h"
 
@@ -39,24 +38,19 @@ static const enum field		 founding_fields[] = { RF_RDNS, RF_SRC, RF_DEST,
 int
 fmt_dialect_init(struct fmt *f)
 {
-	struct nearest	 near;
 	struct target	*t;
 	size_t		 i;
 
 	if (fmt_state(f, sizeof(*t)) == -1)
 		return -1;
 	t = f->state;
-	nearest_init(&near, slice_str(f->arg));
-	for (i = 0; i < nitems(targets); i++) {
-		nearest_try(&near, targets[i].name);
+	for (i = 0; i < nitems(targets); i++)
 		if (strcmp(f->arg, targets[i].name) == 0) {
 			t->dialect = targets[i].dialect;
 			return 0;
 		}
-	}
 	return fmt_fail(f, "no such dialect: %s; unversioned, 1, 0.4, 0.5, 0.6, "
-	    "0.7 or same%s%s", f->arg, near.best[0] != NULL ? "; nearest: " : "",
-	    near.best[0] != NULL ? near.best[0] : "");
+	    "0.7 or same", f->arg);
 }
 
 static bool

@@ -4,6 +4,7 @@
  */
 #include "lib/fmt_int.h"
 #include "lib/nitems.h"
+#include "lib/report_list.h"
 
 #define SUBSYSTEM_WIDTH	5
 #define SESSION_WIDTH	8	/* of 16 digits: enough to tell sessions apart */
@@ -154,6 +155,20 @@ subsystem_of(const struct report *r)
 	    slice_make(s.p + smtp.n, s.n - smtp.n) : s;
 }
 
+/* Items with a blank between, so that one sees where each ends. */
+static void
+put_items(struct fmt *f, struct outbuf *out, struct slice list)
+{
+	struct slice	 item;
+	bool		 first = true;
+
+	while (report_item(&list, &item) == 1) {
+		fmt_put_str(out, first ? "" : ", ");
+		fmt_put_text(out, report_decode(item, f->scratch, f->scratch_size));
+		first = false;
+	}
+}
+
 static void
 put_pieces(struct fmt *f, struct outbuf *out, const struct report *r)
 {
@@ -172,7 +187,9 @@ put_pieces(struct fmt *f, struct outbuf *out, const struct report *r)
 		outbuf_char(out, ' ');
 		fmt_put_str(out, p->before);
 		/* A derived event writes the null sender with its brackets. */
-		if (p->name.field != RF_SENDER || !slice_eq(value, SLICE("<>")))
+		if (report_is_list(r->event, p->name.field))
+			put_items(f, out, r->field[p->name.field]);
+		else if (p->name.field != RF_SENDER || !slice_eq(value, SLICE("<>")))
 			fmt_put_text(out, value);
 		fmt_put_str(out, p->after);
 	}
