@@ -79,6 +79,32 @@ has_field(enum dialect d, enum field f)
 	return false;
 }
 
+static bool
+is_word_of(struct slice s, const char *const *words, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++)
+		if (slice_eq(s, slice_str(words[i])))
+			return true;
+	return false;
+}
+
+/*
+ * Has the record this field, and a reader of the dialect a way to know it?  In
+ * the founding forms these words tell one order of fields from another.
+ */
+static bool
+has_value(const struct report *r, enum field f, enum dialect d)
+{
+	if (!report_has(r, f) || d > DIALECT_1)
+		return report_has(r, f);
+	if (f == RF_FCRDNS)
+		return r->field[f].n == 0 ||
+		    is_word_of(r->field[f], fcrdns_names, FCRDNS_MAX);
+	return f != RF_METHOD || is_word_of(r->field[f], method_names, METHOD_MAX);
+}
+
 /* -- values -- */
 
 /* Whole seconds in the founding forms, six digits of a fraction in the later. */
@@ -185,7 +211,7 @@ missing(const struct report *r, const uint8_t *order, enum dialect d)
 	size_t	 n;
 
 	for (n = 0; *order != RF_VERSION; order++)
-		n += has_field(d, *order) && !report_has(r, *order);
+		n += has_field(d, *order) && !has_value(r, *order, d);
 	return n;
 }
 
@@ -234,14 +260,14 @@ put_rewritten(struct outbuf *out, const struct report *r, enum dialect d)
 	for (n = 0; order[n] != RF_VERSION; n++)
 		;
 	need = n - report_events[r->event].optional;
-	while (n > need && !report_has(r, order[n - 1]))
+	while (n > need && !has_value(r, order[n - 1], d))
 		n--;
 	put_head(out, r, d);
 	for (i = 0; i < n; i++) {
 		if (!has_field(d, order[i]))
 			continue;
 		outbuf_char(out, '|');
-		if (!report_has(r, order[i]))
+		if (!has_value(r, order[i], d))
 			continue;
 		/* Derived events are ours and have one form. */
 		if (derived)
