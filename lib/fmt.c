@@ -120,19 +120,9 @@ grow(char **buf, size_t *have, size_t size)
 	return 0;
 }
 
-int
-fmt_record(struct fmt *f, struct outbuf *out, const struct report *r)
+static int
+record(struct fmt *f, struct outbuf *out, const struct report *r)
 {
-	struct report	 hidden;
-
-	f->original = r;
-	f->bound = r->line.n;
-	if (f->anon != NULL) {
-		hidden = *r;
-		if (fmt_anon_record(f->anon, &hidden, &f->bound) == -1)
-			return -1;
-		r = &hidden;
-	}
 	if (grow(&f->scratch, &f->scratch_size, f->bound + SCRATCH_MORE) == -1 ||
 	    (FMT_ROOM(f->bound) >= OUTBUF_SIZE &&
 	    grow(&f->line, &f->line_size, FMT_ROOM(f->bound)) == -1))
@@ -140,8 +130,25 @@ fmt_record(struct fmt *f, struct outbuf *out, const struct report *r)
 	if (f->times == FMT_RELATIVE || f->times == FMT_INCREMENT)
 		fmt_clock_line(f, r);
 	f->row->record(f, out, r);
-	f->original = NULL;
 	return 0;
+}
+
+static int
+hidden_record(struct fmt *f, struct outbuf *out, const struct report *r)
+{
+	struct report	 hidden = *r;
+
+	f->original = r;
+	if (fmt_anon_record(f->anon, &hidden, &f->bound) == -1)
+		return -1;
+	return record(f, out, &hidden);
+}
+
+int
+fmt_record(struct fmt *f, struct outbuf *out, const struct report *r)
+{
+	f->bound = r->line.n;
+	return f->anon == NULL ? record(f, out, r) : hidden_record(f, out, r);
 }
 
 void

@@ -237,48 +237,45 @@ put_time(struct fmt *f, char *p, enum field field, struct slice s)
 	return p;
 }
 
+/* A value of a derived event; all others are below. */
 static char *
-put_derived(struct fmt *f, char *p, const struct report *r, enum field field)
+put_derived(struct fmt *f, const struct json *j, char *p, const struct report *r,
+    enum field field)
 {
+	struct slice	 s = r->field[field];
+
 	if (report_is_list(r->event, field))
-		return put_list(f, p, field, r->field[field]);
-	*p++ = '"';
-	p = put_decoded(f, p, r->field[field]);
+		return put_list(f, put_key(p, &j->bare[field]), field, s);
+	if (report_fields[field].type == RT_TIME)
+		return put_time(f, put_key(p, &j->bare[field]), field, s);
+	if (is_numeric(report_fields[field].type))
+		return put_number(put_key(p, &j->bare[field]), s);
+	p = put_decoded(f, put_key(p, &j->text[field]), s);
 	*p++ = '"';
 	return p;
 }
 
 static inline char *
-put_field(struct fmt *f, const struct json *j, char *p, const struct report *r,
-    enum field field)
+put_field(struct fmt *f, const struct json *j, char *p, enum field field,
+    struct slice s)
 {
-	struct slice	 s = r->field[field];
-
 	switch (report_fields[field].type) {
 	case RT_HEX64:
 	case RT_HEX32:
-		if (report_is_list(r->event, field))
-			break;
 		p = put_key(p, &j->text[field]);
 		p = put(p, s.p, s.n);
-		*p++ = '"';
-		return p;
+		break;
 	case RT_NUMBER:
 	case RT_SECONDS:
-		if (report_is_list(r->event, field))
-			break;
 		return put_number(put_key(p, &j->bare[field]), s);
 	case RT_TIME:
 		return put_time(f, put_key(p, &j->bare[field]), field, s);
 	default:
-		if (report_is_derived(r->event))
-			break;
 		p = put_key(p, &j->text[field]);
 		p = put_string(p, s.p, s.n);
-		*p++ = '"';
-		return p;
 	}
-	return put_derived(f, put_key(p, &j->bare[field]), r, field);
+	*p++ = '"';
+	return p;
 }
 
 /* -- a line -- */
@@ -312,6 +309,7 @@ static char *
 put_line(struct fmt *f, const struct json *j, char *p, const struct report *r)
 {
 	const uint8_t	*field = report_events[r->event].field;
+	bool		 derived = report_is_derived(r->event);
 
 	p = put_version(j, p, r);
 	p = put_time(f, p, RF_TIME, r->field[RF_TIME]);
@@ -320,7 +318,8 @@ put_line(struct fmt *f, const struct json *j, char *p, const struct report *r)
 	*p++ = '"';
 	for (; *field != RF_VERSION; field++)
 		if (report_has(r, *field))
-			p = put_field(f, j, p, r, *field);
+			p = derived ? put_derived(f, j, p, r, *field) :
+			    put_field(f, j, p, *field, r->field[*field]);
 	*p++ = '}';
 	*p++ = '\n';
 	return p;
