@@ -28,8 +28,8 @@ static char		 chosen;	/* the letter of the format */
 static void
 usage(void)
 {
-	fputs("usage: rptfmt [-AQiru] [-K file] [-T format] [-jkx | -p template |\n"
-	    "           -V dialect] [-e string] [file ...]\n"
+	fputs("usage: rptfmt [-AQiru] [-K file] [-T format] [-e string]\n"
+	    "           [-j | -k | -x | -p template | -V dialect] [file ...]\n"
 	    "       rptfmt -c | -t [-AQiru] [-K file] [-T format] [-e string]\n"
 	    "           [-f list] [file ...]\n"
 	    "       rptfmt -P file[:seconds] [-Q] [file ...]\n", stderr);
