@@ -18,7 +18,7 @@
 static const struct fmt_row rows[] = {
 	{ '\0', false, FMT_TIMES, "", fmt_human_init, NULL, fmt_human_record, NULL },
 	{ 'j', false, FMT_TIMES, "", fmt_json_init, NULL, fmt_json_record, NULL },
-	{ 'k', false, FMT_TIMES, "", NULL, NULL, fmt_logfmt_record, NULL },
+	{ 'k', false, FMT_TIMES, "", fmt_logfmt_init, NULL, fmt_logfmt_record, NULL },
 	{ 'c', false, FMT_TIMES | FMT_FIELDS | FMT_ABSENT, "", fmt_columns_init,
 	    fmt_csv_begin, fmt_csv_record, NULL },
 	{ 't', false, FMT_TIMES | FMT_FIELDS | FMT_ABSENT, "", fmt_columns_init,
@@ -72,15 +72,33 @@ check_options(struct fmt *f)
 	return 0;
 }
 
+static void
+make_order(struct fmt *f, enum event_id event)
+{
+	const uint8_t	*p = report_events[event].field;
+	uint8_t		*order = f->order[event];
+	enum field	 prefix;
+
+	for (prefix = RF_VERSION; prefix <= RF_SESSION; prefix++)
+		*order++ = (uint8_t)prefix;
+	for (; *p != RF_VERSION; p++)
+		*order++ = *p;
+	*order = RF_MAX;
+}
+
 int
 fmt_init(struct fmt *f)
 {
+	enum event_id	 e;
+
 	if (f->row == NULL)
 		f->row = fmt_row('\0');
 	if (check_options(f) == -1)
 		return -1;
 	if (f->absent == NULL)
 		f->absent = f->row->absent;
+	for (e = 0; e < EV_MAX; e++)
+		make_order(f, e);
 	if (f->row->init != NULL && f->row->init(f) == -1)
 		return -1;
 	return fmt_clock_init(f);
@@ -165,20 +183,6 @@ fmt_foreign(struct fmt *f, struct outbuf *out, struct slice line)
 }
 
 /* -- values -- */
-
-void
-fmt_event_fields(enum event_id event, struct fmt_fields *fields)
-{
-	const uint8_t	*f = report_events[event].field;
-	size_t		 n = 0;
-	enum field	 prefix;
-
-	for (prefix = RF_VERSION; prefix <= RF_SESSION; prefix++)
-		fields->field[n++] = (uint8_t)prefix;
-	for (; *f != RF_VERSION; f++)
-		fields->field[n++] = *f;
-	fields->field[n] = RF_MAX;
-}
 
 /* A part of each item, joined by ','; they are encoded, and stay so if there are several. */
 static bool

@@ -58,6 +58,8 @@ struct fmt {
 	void			*state;
 	struct report_name	*names;
 	size_t			 nnames;
+	/* The prefix and the fields of each event, in the newest order, to RF_MAX. */
+	uint8_t			 order[EV_MAX][RF_SESSION + REPORT_FIELDS + 1];
 	size_t			 bound;		/* the values of this record have no more bytes */
 	char			*scratch;	/* for a value: more than bound */
 	size_t			 scratch_size;

@@ -72,7 +72,11 @@ put_row(struct fmt *f, struct outbuf *out, const struct report *r, char between,
 	for (i = 0; i < f->nnames; i++) {
 		if (i > 0)
 			outbuf_char(out, between);
-		put(out, fmt_value(f, r, f->names[i], &value) ? value : absent);
+		if (report_has(r, f->names[i].field) &&
+		    fmt_value(f, r, f->names[i], &value))
+			put(out, value);
+		else if (absent.n > 0)
+			put(out, absent);
 	}
 	outbuf_char(out, '\n');
 }

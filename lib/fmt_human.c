@@ -111,11 +111,11 @@ static const struct {
 static void
 put_padded(struct outbuf *out, struct slice s, size_t width)
 {
-	size_t	 n;
+	static const char	 blanks[] = "                    ";
 
 	outbuf_slice(out, s);
-	for (n = s.n; n < width; n++)
-		outbuf_char(out, ' ');
+	if (s.n < width)
+		outbuf_put(out, blanks, width - s.n);
 }
 
 static void
@@ -169,30 +169,36 @@ put_items(struct fmt *f, struct outbuf *out, struct slice list)
 	}
 }
 
+/* The event and its values. */
 static void
 put_pieces(struct fmt *f, struct outbuf *out, const struct report *r)
 {
 	const struct piece	*p;
-	struct slice		 value, event = r->field[RF_EVENT];
-	size_t			 width = EVENT_WIDTH;
+	struct slice		 value;
+	bool			 first = true;
 
 	for (p = shown[r->event].pieces; p->before != NULL; p++) {
 		/* An empty value is seen only by what stands around it. */
 		if (!fmt_value(f, r, p->name, &value) ||
 		    (value.n == 0 && *p->after == '\0'))
 			continue;
-		/* No blanks at the end of a line. */
-		for (; event.n < width; width--)
-			outbuf_char(out, ' ');
+		if (first)
+			put_padded(out, r->field[RF_EVENT], EVENT_WIDTH);
+		first = false;
 		outbuf_char(out, ' ');
-		fmt_put_str(out, p->before);
+		if (*p->before != '\0')
+			fmt_put_str(out, p->before);
 		/* A derived event writes the null sender with its brackets. */
 		if (report_is_list(r->event, p->name.field))
 			put_items(f, out, r->field[p->name.field]);
 		else if (p->name.field != RF_SENDER || !slice_eq(value, SLICE("<>")))
 			fmt_put_text(out, value);
-		fmt_put_str(out, p->after);
+		if (*p->after != '\0')
+			fmt_put_str(out, p->after);
 	}
+	/* No blanks at the end of a line. */
+	if (first)
+		outbuf_slice(out, r->field[RF_EVENT]);
 }
 
 int
@@ -235,8 +241,8 @@ fmt_human_record(struct fmt *f, struct outbuf *out, const struct report *r)
 	outbuf_char(out, ' ');
 	put_padded(out, session, SESSION_WIDTH);
 	outbuf_char(out, ' ');
-	put_colour(f, out, colour_of(r));
-	outbuf_slice(out, r->field[RF_EVENT]);
+	if (f->colour)
+		put_colour(f, out, colour_of(r));
 	put_pieces(f, out, r);
 	put_colour(f, out, PLAIN);
 	outbuf_char(out, '\n');

@@ -13,13 +13,6 @@
  */
 #define FMT_ROOM(n)	((n) * 6 + 8192)
 
-/* Fields in the order in which a record is shown, to RF_MAX; of what is present. */
-struct fmt_fields {
-	uint8_t	 field[RF_MAX + 1];
-};
-/* The prefix and the fields of an event, in the newest order, to RF_MAX. */
-void	fmt_event_fields(enum event_id, struct fmt_fields *);
-
 /* Allocates state: 0, or -1 with the reason in error. */
 int	fmt_state(struct fmt *, size_t);
 /* Sets error to the printf text: -1. */
@@ -36,6 +29,34 @@ bool	fmt_value(struct fmt *, const struct report *, struct report_name,
 int	fmt_names(struct fmt *, const char *list);
 /* One name: as fmt_init. */
 int	fmt_name(struct fmt *, struct slice, struct report_name *);
+
+/* -- eight bytes at a time -- */
+
+#define FMT_ONES	0x0101010101010101U
+#define FMT_HIGH	0x8080808080808080U
+
+static inline uint64_t
+fmt_load8(const char *p)
+{
+	uint64_t	 w;
+
+	memcpy(&w, p, 8);
+	return w;
+}
+
+/* High bits where a byte of w is c; others perhaps above it, and where w has one. */
+static inline uint64_t
+fmt_bytes_of(uint64_t w, char c)
+{
+	return (w ^ FMT_ONES * (unsigned char)c) - FMT_ONES;
+}
+
+/* The same where a byte is a control character or none of ASCII. */
+static inline uint64_t
+fmt_bytes_unsafe(uint64_t w)
+{
+	return (w - FMT_ONES * 0x20) | fmt_bytes_of(w, 0x7f) | w;
+}
 
 /* -- fmt_time.c -- */
 
@@ -66,6 +87,7 @@ int	fmt_human_init(struct fmt *);
 void	fmt_human_record(struct fmt *, struct outbuf *, const struct report *);
 int	fmt_json_init(struct fmt *);
 void	fmt_json_record(struct fmt *, struct outbuf *, const struct report *);
+int	fmt_logfmt_init(struct fmt *);
 void	fmt_logfmt_record(struct fmt *, struct outbuf *, const struct report *);
 int	fmt_columns_init(struct fmt *);
 void	fmt_csv_begin(struct fmt *, struct outbuf *);

@@ -72,14 +72,10 @@ put_key(char *p, const struct key *k)
 static inline bool
 is_plain8(const char *s)
 {
-	const uint64_t	 ones = 0x0101010101010101, high = 0x8080808080808080;
-	uint64_t	 w, quote, backslash;
+	uint64_t	 w = fmt_load8(s);
 
-	memcpy(&w, s, 8);
-	quote = w ^ ones * '"';
-	backslash = w ^ ones * '\\';
-	return (((w - ones * 0x20) | (quote - ones) | (backslash - ones) | w) &
-	    high) == 0;
+	return (((w - FMT_ONES * 0x20) | fmt_bytes_of(w, '"') |
+	    fmt_bytes_of(w, '\\') | w) & FMT_HIGH) == 0;
 }
 
 static inline bool

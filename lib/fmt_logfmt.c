@@ -2,17 +2,49 @@
 /*
  * logfmt: name=value, quoted where it has to be; and the vertical format.
  */
+#include <stdio.h>
+
 #include "lib/fmt_int.h"
 #include "lib/report_list.h"
 
 #define NAME_WIDTH	13	/* the longest name of a field */
 
+struct key {
+	uint8_t	 n;
+	char	 text[31];		/* " name=" */
+};
+
+int
+fmt_logfmt_init(struct fmt *f)
+{
+	struct key	*keys;
+	enum field	 field;
+
+	if (fmt_state(f, RF_MAX * sizeof(*keys)) == -1)
+		return -1;
+	keys = f->state;
+	for (field = 0; field < RF_MAX; field++)
+		keys[field].n = (uint8_t)snprintf(keys[field].text,
+		    sizeof(keys[field].text), " %s=", report_fields[field].name);
+	return 0;
+}
+
+/* What needs no quotes; bytes above ASCII are no reason for them. */
 static bool
 is_bare(struct slice s)
 {
-	size_t	 i;
+	uint64_t	 w, bad;
+	size_t		 i;
 
-	for (i = 0; i < s.n; i++)
+	for (i = 0; i + 8 <= s.n; i += 8) {
+		w = fmt_load8(s.p + i);
+		bad = fmt_bytes_unsafe(w) | fmt_bytes_of(w, ' ') |
+		    fmt_bytes_of(w, '"') | fmt_bytes_of(w, '=') |
+		    fmt_bytes_of(w, '\\');
+		if ((bad & FMT_HIGH) != 0)
+			break;
+	}
+	for (; i < s.n; i++)
 		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == '"' ||
 		    s.p[i] == '=' || s.p[i] == '\\' || s.p[i] == 0x7f)
 			return false;
@@ -31,22 +63,18 @@ put_value(struct outbuf *out, struct slice s)
 void
 fmt_logfmt_record(struct fmt *f, struct outbuf *out, const struct report *r)
 {
-	struct fmt_fields	 fields;
+	const struct key	*keys = f->state;
 	struct report_name	 name = { RF_VERSION, PART_WHOLE };
 	struct slice		 value;
 	const uint8_t		*p;
-	bool			 first = true;
+	size_t			 skip = 1;	/* no blank before the first */
 
-	fmt_event_fields(r->event, &fields);
-	for (p = fields.field; *p != RF_MAX; p++) {
+	for (p = f->order[r->event]; *p != RF_MAX; p++) {
 		name.field = *p;
 		if (!fmt_value(f, r, name, &value))
 			continue;
-		if (!first)
-			outbuf_char(out, ' ');
-		first = false;
-		fmt_put_str(out, report_fields[name.field].name);
-		outbuf_char(out, '=');
+		outbuf_put(out, keys[*p].text + skip, keys[*p].n - skip);
+		skip = 0;
 		put_value(out, value);
 	}
 	outbuf_char(out, '\n');
@@ -71,13 +99,11 @@ put_vertical(struct outbuf *out, enum field field, struct slice value)
 void
 fmt_vertical_record(struct fmt *f, struct outbuf *out, const struct report *r)
 {
-	struct fmt_fields	 fields;
 	struct report_name	 name = { RF_VERSION, PART_WHOLE };
 	struct slice		 value, item;
 	const uint8_t		*p;
 
-	fmt_event_fields(r->event, &fields);
-	for (p = fields.field; *p != RF_MAX; p++) {
+	for (p = f->order[r->event]; *p != RF_MAX; p++) {
 		name.field = *p;
 		if (report_has(r, *p) && report_is_list(r->event, *p)) {
 			value = r->field[*p];

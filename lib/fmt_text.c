@@ -25,31 +25,57 @@ put_octal(struct outbuf *out, unsigned c)
 	outbuf_put(out, octal, sizeof(octal));
 }
 
-/* quote: these have a backslash before them. */
+/* How many bytes at the beginning of s stand for themselves. */
+static size_t
+plain_length(const char *s, size_t n, bool quote)
+{
+	uint64_t	 w, bad;
+	size_t		 i;
+
+	for (i = 0; i + 8 <= n; i += 8) {
+		w = fmt_load8(s + i);
+		bad = fmt_bytes_unsafe(w);
+		if (quote)
+			bad |= fmt_bytes_of(w, '"') | fmt_bytes_of(w, '\\');
+		if ((bad & FMT_HIGH) != 0)
+			break;
+	}
+	for (; i < n && (unsigned char)(s[i] - 0x20) < 0x5f &&
+	    !(quote && (s[i] == '"' || s[i] == '\\')); i++)
+		;
+	return i;
+}
+
+/* One character that is not plain; how many bytes it has. */
+static size_t
+put_special(struct outbuf *out, const char *s, size_t n)
+{
+	size_t	 length = utf8_length(s, n);
+
+	if (length != 0 && !fmt_is_control(s, length)) {
+		/* Of ASCII only what is quoted. */
+		if (length == 1)
+			outbuf_char(out, '\\');
+		outbuf_put(out, s, length);
+		return length;
+	}
+	put_octal(out, (unsigned char)*s);
+	return 1;
+}
+
+/* quote: `"` and `\` have a backslash before them. */
 static void
 put_safe(struct outbuf *out, struct slice s, bool quote)
 {
-	const char	*p = s.p, *end = p + s.n, *from = p;
-	size_t		 n;
+	size_t	 n;
 
-	while (p < end) {
-		n = (unsigned char)(*p - 0x20) < 0x5f ? 1 :
-		    utf8_length(p, (size_t)(end - p));
-		if (n != 0 && !fmt_is_control(p, n) &&
-		    !(quote && (*p == '"' || *p == '\\'))) {
-			p += n;
-			continue;
-		}
-		outbuf_put(out, from, (size_t)(p - from));
-		from = p + 1;
-		if (quote && (*p == '"' || *p == '\\')) {
-			outbuf_char(out, '\\');
-			from = p;
-		} else
-			put_octal(out, (unsigned char)*p);
-		p++;
+	while (s.n > 0) {
+		n = plain_length(s.p, s.n, quote);
+		outbuf_put(out, s.p, n);
+		if (n < s.n)
+			n += put_special(out, s.p + n, s.n - n);
+		s = slice_make(s.p + n, s.n - n);
 	}
-	outbuf_put(out, from, (size_t)(p - from));
 }
 
 void
