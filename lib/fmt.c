@@ -141,7 +141,8 @@ grow(char **buf, size_t *have, size_t size)
 static int
 record(struct fmt *f, struct outbuf *out, const struct report *r)
 {
-	if (grow(&f->scratch, &f->scratch_size, f->bound + SCRATCH_MORE) == -1 ||
+	/* Two halves, each with room for any value. */
+	if (grow(&f->scratch, &f->scratch_size, 2 * (f->bound + SCRATCH_MORE)) == -1 ||
 	    (FMT_ROOM(f->bound) >= OUTBUF_SIZE &&
 	    grow(&f->line, &f->line_size, FMT_ROOM(f->bound)) == -1))
 		return -1;
@@ -196,7 +197,7 @@ parts_of_list(struct fmt *f, struct slice list, struct report_name name,
 	while (report_item(&list, &item) == 1) {
 		if (items++ > 0)
 			f->scratch[n++] = ',';
-		if (!report_text_part(item, name, &part) || part.n > room - n)
+		if (!report_text_part(item, name, &part))
 			continue;
 		if (part.n > 0)
 			memcpy(f->scratch + n, part.p, part.n);

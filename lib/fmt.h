@@ -61,7 +61,7 @@ struct fmt {
 	/* The prefix and the fields of each event, in the newest order, to RF_MAX. */
 	uint8_t			 order[EV_MAX][RF_SESSION + REPORT_FIELDS + 1];
 	size_t			 bound;		/* the values of this record have no more bytes */
-	char			*scratch;	/* for a value: more than bound */
+	char			*scratch;	/* for two values: twice bound, and more */
 	size_t			 scratch_size;
 	char			*line;		/* for a line that no write buffer has room for */
 	size_t			 line_size;

@@ -9,10 +9,24 @@
 
 #define NAME_WIDTH	13	/* the longest name of a field */
 
+#define KEY_MAX		24
+
 struct key {
 	uint8_t	 n;
-	char	 text[31];		/* " name=" */
+	char	 text[KEY_MAX + 1];	/* " name=" */
 };
+
+/* A copy of constant length, of which n bytes count: no call, no loop. */
+static inline void
+put_key(struct outbuf *out, const char *key, size_t n)
+{
+	if (OUTBUF_SIZE - out->n <= KEY_MAX) {
+		outbuf_put(out, key, n);
+		return;
+	}
+	memcpy(out->buf + out->n, key, KEY_MAX);
+	out->n += n;
+}
 
 int
 fmt_logfmt_init(struct fmt *f)
@@ -73,7 +87,7 @@ fmt_logfmt_record(struct fmt *f, struct outbuf *out, const struct report *r)
 		name.field = *p;
 		if (!fmt_value(f, r, name, &value))
 			continue;
-		outbuf_put(out, keys[*p].text + skip, keys[*p].n - skip);
+		put_key(out, keys[*p].text + skip, keys[*p].n - skip);
 		skip = 0;
 		put_value(out, value);
 	}

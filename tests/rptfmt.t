@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 96
+plan 100
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -206,6 +206,17 @@ is "$(rptfmt -p '%{event:-14}<%{address.domain:6}>%%\t%{msgid}' log | sed -n 13p
     "tx-rcpt       <     b>%	f84306b3" "-p"
 is "$(rptfmt -e none -p '%{size}' log | sort -u | paste -sd ,)" "301,none" "-p with -e"
 
+# A list as long as a mailing list, after one as short as others.
+perl -ne 'chomp; my @f = split /[|]/, $_, -1; next unless $f[4] eq "tx-summary";
+    print "$_\n"; $f[19] = join ",", map { "u$_%2C\@d$_.example" } 1 .. 3000;
+    print join("|", @f), "\n"' derived >list
+is "$(rptfmt -t -f recipient.domain list | sed -n 3p | tr , '\n' | sort -u | wc -l)" 3000 \
+    "parts of a long list"
+is "$(rptfmt -j list | perl -MJSON::PP -ne 'print scalar @{decode_json($_)->{recipient}}, " "')" \
+    "2 3000 " "a long list in JSON"
+is "$(rptfmt -K log -p '%{recipient.user}' list | sed -n 2p | tr , '\n' | sort -u | wc -l)" 3000 \
+    "pseudonyms of a long list"
+
 # -- dialects --
 for sample in "$SAMPLES"/*.log; do
 	rptfmt -V same "$sample" >got
@@ -313,3 +324,22 @@ cat derived hostile >split
 split -j
 split -K key -V 0.4
 split -c -u -T %H:%M
+
+# -- the manual: whatever of its recipes has its tools here --
+cat "$SAMPLES"/*.log >log
+sed -n 's/^\.Dl \$ //p' "$TOP/man/rptfmt.1" | sed 's/\\(dq/"/g' >recipes
+while IFS= read -r recipe; do
+	bare=$(echo "$recipe" | sed "s/'[^']*'//g")
+	for word in $(echo "$bare" | tr '|&' '\n\n' | awk '{ print $1 }'); do
+		command -v "$word" >/dev/null || continue 2
+	done
+	timeout 20 sh -c "$recipe" >recipe.out 2>recipe.err </dev/null
+	recipe_status=$?
+	case $bare in
+	*'>'*)	recipe_out=${bare##*>} ;;
+	*)	recipe_out=recipe.out ;;
+	esac
+	[ $recipe_status -eq 0 ] && [ -s "$recipe_out" ] ||
+	    { echo "$recipe: $recipe_status"; cat recipe.err; }
+done <recipes >failed
+is "$(cat failed)" "" "recipes of the manual"
