@@ -138,11 +138,11 @@ put_rest(char *p, const char *s, size_t n)
 static inline char *
 put_string(char *p, const char *s, size_t n)
 {
-	const char	*last = s + n - 8;
+	const char	*last;
 
 	if (n < 8)
 		return put_rest(p, s, n);
-	for (; s < last; s += 8, p += 8) {
+	for (last = s + n - 8; s < last; s += 8, p += 8) {
 		if (!is_plain8(s))
 			return put_rest(p, s, (size_t)(last - s) + 8);
 		memcpy(p, s, 8);

@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 100
+plan 99
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -324,22 +324,3 @@ cat derived hostile >split
 split -j
 split -K key -V 0.4
 split -c -u -T %H:%M
-
-# -- the manual: whatever of its recipes has its tools here --
-cat "$SAMPLES"/*.log >log
-sed -n 's/^\.Dl \$ //p' "$TOP/man/rptfmt.1" | sed 's/\\(dq/"/g' >recipes
-while IFS= read -r recipe; do
-	bare=$(echo "$recipe" | sed "s/'[^']*'//g")
-	for word in $(echo "$bare" | tr '|&' '\n\n' | awk '{ print $1 }'); do
-		command -v "$word" >/dev/null || continue 2
-	done
-	timeout 20 sh -c "$recipe" >recipe.out 2>recipe.err </dev/null
-	recipe_status=$?
-	case $bare in
-	*'>'*)	recipe_out=${bare##*>} ;;
-	*)	recipe_out=recipe.out ;;
-	esac
-	[ $recipe_status -eq 0 ] && [ -s "$recipe_out" ] ||
-	    { echo "$recipe: $recipe_status"; cat recipe.err; }
-done <recipes >failed
-is "$(cat failed)" "" "recipes of the manual"
