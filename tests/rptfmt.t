@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 99
+plan 106
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -240,6 +240,13 @@ is "$(printf 'config|ready\nreport|9.9|1|smtp-in|new-event|1|x\n\nfilter|a' | rp
     "$(printf 'config|ready\nreport|9.9|1|smtp-in|new-event|1|x\nfilter|a')" \
     "foreign lines pass, blank ones do not"
 
+cat "$SAMPLES"/*.log derived log | grep -a '^report' >all
+rptfmt -Q -V 0.7 all >expected
+for dialect in 0.4 0.5 0.6; do
+	rptfmt -Q -V $dialect all | rptfmt -V 0.7 >got
+	same got expected "all there is, by way of $dialect"
+done
+
 # -- pseudonyms --
 printf 'a key of sixteen\n' >key
 { cat log derived; echo 'config|admd|mx.example.org'
@@ -264,6 +271,9 @@ is "$(rptfmt -K key -j log | sed -n 12p | cut -d , -f 1-6)" "$(rptfmt -j hidden 
     "-K hides in every format"
 is "$(rptfmt -K key -p '%{sender.domain} %{recipient.domain}' derived | sed -n 3p | tr ' ,' '\n\n' | sort -u | wc -l)" 1 \
     "a domain is the same wherever it stands"
+rptfmt -Q -V 0.7 all | rptfmt -K key -V same >expected
+rptfmt -K key -V same all | rptfmt -Q -V 0.7 >got
+same got expected "hidden and then rewritten is rewritten and then hidden"
 is "$(rptfmt -K /dev/null log 2>&1)" "rptfmt: /dev/null: a key has at least 16 bytes" "a key too short"
 
 # -- counters --
@@ -298,7 +308,14 @@ wait
 rptfmt -P no/such.prom log 2>err
 is "$? $(cat err)" "2 rptfmt: no/such.prom: No such file or directory" "a file that cannot be written"
 
-# -- usage, and any split --
+# -- usage, errors, and any split --
+is "$(rptfmt -j log 2>&1 >/dev/full; echo $?)" "rptfmt: stdout: No space left on device
+2" "a full disk is not silent"
+rptfmt -j no-such-file log >got 2>err
+is "$? $(wc -l <got) $(cat err)" "2 $(wc -l <log) rptfmt: no-such-file: No such file or directory" \
+    "the files that are there are read"
+is "$(rptfmt -Q -p '%{event}' bad 2>&1; echo $?)" "link-connect
+2" "-Q says nothing, but the status does"
 usage_is()	# ERROR DESCRIPTION OPTION...
 {
 	usage_error=$1 usage_what=$2
