@@ -168,7 +168,9 @@ fmt_prom_record(struct fmt_prom *p, const struct report *r)
 	if (report_time(r->field[RF_TIME], &usec) == 0 && usec > p->last)
 		p->last = usec;
 	if (report_is_derived(r->event)) {
-		p->statuses[s][r->event][word_of(statuses, r->field[RF_STATUS])]++;
+		if (report_has(r, RF_STATUS))
+			p->statuses[s][r->event][word_of(statuses,
+			    r->field[RF_STATUS])]++;
 		return;
 	}
 	count_words(p, r, s);

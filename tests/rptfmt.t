@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 106
+plan 107
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -299,6 +299,8 @@ printf 'report|0.7|0|smtp-in|tx-rcpt|1f|f8|made-up|x\n' | rptfmt -P odd.prom
 printf 'report|0.7|0|smtp-in|timeout|1f\n' | rptfmt -P usual.prom
 is "$(sed 's/ [0-9]*$//' odd.prom)" "$(sed 's/ [0-9]*$//' usual.prom)" "no line makes labels"
 is "$(grep -c ',result="other"} 1$' odd.prom)" 1 "what nobody knows is \"other\""
+sed 's/|commit|/||/' derived | rptfmt -P odd.prom
+is "$(grep -c '^rpt_status_total.* [1-9]' odd.prom)" 2 "a status that is absent is none"
 rptfmt -P live.prom:1 <fifo &
 exec 3>fifo
 sed -n 1p log >&3
