@@ -44,7 +44,11 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 # -- what there is --------------------------------------------------------
 
-LIB_OBJS =	lib/addr.o lib/input.o lib/linebuf.o lib/nearest.o \
+LIB_OBJS =	lib/addr.o lib/fmt.o lib/fmt_anon.o lib/fmt_columns.o \
+		lib/fmt_dialect.o lib/fmt_hash.o lib/fmt_human.o \
+		lib/fmt_json.o lib/fmt_logfmt.o lib/fmt_prom.o \
+		lib/fmt_template.o lib/fmt_text.o lib/fmt_time.o \
+		lib/input.o lib/linebuf.o lib/nearest.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o \
 		lib/report_parse.o lib/report_part.o lib/report_queue.o \
 		lib/report_quick.o \

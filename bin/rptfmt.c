@@ -1,343 +1,110 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rptfmt(1): report lines for people, one aligned line an event.
+ * rptfmt(1): report lines in other formats: for people, for programs, for
+ * another dialect, without names, or counted.
  */
 #include <err.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/fmt.h"
+#include "lib/fmt_anon.h"
 #include "lib/input.h"
-#include "lib/nitems.h"
 #include "lib/outbuf.h"
-#include "lib/report.h"
-#include "lib/report_part.h"
-#include "lib/utf8.h"
 
-#define TIME_MAX	256
-#define SUBSYSTEM_WIDTH	5
-#define SESSION_WIDTH	8	/* of 16 digits: enough to tell sessions apart */
-#define EVENT_WIDTH	15
-#define PIECES		4
+#define RECORDS_A_LOOK	1024	/* at the clock, while input never waits */
 
-enum colour { PLAIN, DIM, GREEN, YELLOW, RED, BLUE, CYAN };
-
-static const char *const colours[] = {
-	[PLAIN]		= "\033[0m",
-	[DIM]		= "\033[2m",
-	[GREEN]		= "\033[32m",
-	[YELLOW]	= "\033[33m",
-	[RED]		= "\033[31m",
-	[BLUE]		= "\033[34m",
-	[CYAN]		= "\033[36m",
-};
-
-/* A value and what stands around it; all of it goes where the value is absent. */
-struct piece {
-	struct report_name	 name;
-	const char		*before, *after;	/* NULL ends a row */
-};
-
-#define WHOLE(field)			{ { field, PART_WHOLE }, "", "" }
-#define PART(field, part, after)	{ { field, part }, "", after }
-#define AROUND(before, field, after)	{ { field, PART_WHOLE }, before, after }
-
-static const struct {
-	enum colour	 colour;
-	struct piece	 pieces[PIECES + 1];
-} shown[EV_MAX] = {
-	[EV_LINK_CONNECT]	= { CYAN, {
-		WHOLE(RF_SRC), AROUND("> ", RF_DEST, ""), WHOLE(RF_RDNS),
-		AROUND("fcrdns ", RF_FCRDNS, "") } },
-	[EV_LINK_GREETING]	= { CYAN, { WHOLE(RF_HOSTNAME) } },
-	[EV_LINK_IDENTIFY]	= { CYAN, { WHOLE(RF_METHOD), WHOLE(RF_IDENTITY) } },
-	[EV_LINK_TLS]		= { CYAN, {
-		PART(RF_TLS, PART_VERSION, ""), PART(RF_TLS, PART_CIPHER, ""),
-		PART(RF_TLS, PART_BITS, " bits") } },
-	[EV_LINK_AUTH]		= { CYAN, { WHOLE(RF_RESULT), WHOLE(RF_USERNAME) } },
-	[EV_LINK_RESET]		= { .colour = CYAN },
-	[EV_LINK_DISCONNECT]	= { .colour = CYAN },
-	[EV_TX_BEGIN]		= { BLUE, { WHOLE(RF_MSGID) } },
-	[EV_TX_MAIL]		= { BLUE, {
-		WHOLE(RF_MSGID), WHOLE(RF_RESULT), AROUND("from <", RF_ADDRESS, ">") } },
-	[EV_TX_RCPT]		= { BLUE, {
-		WHOLE(RF_MSGID), WHOLE(RF_RESULT), AROUND("to <", RF_ADDRESS, ">") } },
-	[EV_TX_ENVELOPE]	= { BLUE, { WHOLE(RF_MSGID), WHOLE(RF_EVPID) } },
-	[EV_TX_DATA]		= { BLUE, { WHOLE(RF_MSGID), WHOLE(RF_RESULT) } },
-	[EV_TX_RESET]		= { BLUE, { WHOLE(RF_MSGID) } },
-	[EV_TX_COMMIT]		= { GREEN, {
-		WHOLE(RF_MSGID), AROUND("", RF_SIZE, " bytes") } },
-	[EV_TX_ROLLBACK]	= { YELLOW, { WHOLE(RF_MSGID) } },
-	[EV_PROTOCOL_CLIENT]	= { PLAIN, { WHOLE(RF_COMMAND) } },
-	[EV_PROTOCOL_SERVER]	= { PLAIN, { WHOLE(RF_REPLY) } },
-	[EV_FILTER_RESPONSE]	= { BLUE, {
-		AROUND("", RF_PHASE, ":"), WHOLE(RF_DECISION), WHOLE(RF_PARAM) } },
-	[EV_FILTER_REPORT]	= { BLUE, {
-		WHOLE(RF_KIND), AROUND("", RF_FILTER, ":"), WHOLE(RF_MESSAGE) } },
-	[EV_TIMED_OUT]		= { .colour = YELLOW },
-	[EV_REPORT_GAP]		= { RED, {
-		AROUND("", RF_COUNT, " lines lost"), AROUND("from ", RF_FIRST, ""),
-		AROUND("to ", RF_LAST, "") } },
-};
-
-/* What a value that begins so says about the colour of its line. */
-static const struct {
-	enum field	 field;
-	const char	*begins;
-	enum colour	 colour;
-} outcomes[] = {
-	{ RF_RESULT,	"tempfail",	YELLOW },
-	{ RF_RESULT,	"permfail",	RED },
-	{ RF_RESULT,	"fail",		RED },
-	{ RF_RESULT,	"error",	YELLOW },
-	{ RF_REPLY,	"4",		YELLOW },
-	{ RF_REPLY,	"5",		RED },
-	{ RF_DECISION,	"junk",		YELLOW },
-	{ RF_DECISION,	"reject",	RED },
-	{ RF_DECISION,	"disconnect",	RED },
-};
-
-static const char	*time_format = "%Y-%m-%d %H:%M:%S";
-static bool		 fractions;	/* it has %N: no two times are alike */
-static bool		 utc, colour, quiet;
+static struct fmt	 fmt;
+static struct fmt_prom	*prom;
+static unsigned		 interval;	/* seconds between two files of counters */
+static bool		 quiet, hides;
+static const char	*key_file;
+static char		 chosen;	/* the letter of the format */
 
 static void
 usage(void)
 {
-	fputs("usage: rptfmt [-Qu] [-T format] [file ...]\n", stderr);
+	fputs("usage: rptfmt [-AQiru] [-K file] [-T format] [-e string]\n"
+	    "           [-j | -k | -x | -p template | -V dialect] [file ...]\n"
+	    "       rptfmt -c | -t [-AQiru] [-K file] [-T format] [-e string]\n"
+	    "           [-f list] [file ...]\n"
+	    "       rptfmt -P file[:seconds] [-Q] [file ...]\n", stderr);
 	exit(2);
 }
 
-/* -- times -- */
+/* -- options -- */
 
-/* The format with each %N replaced by six digits; strftime knows the rest. */
-static int
-time_expand(char *buf, size_t size, unsigned usec)
+static void
+choose(int letter, const char *arg)
 {
-	const char	*f = time_format;
-	size_t		 n = 0;
+	if (chosen != '\0')
+		errx(2, "-%c and -%c: one format at a time", chosen, letter);
+	chosen = (char)letter;
+	fmt.row = fmt_row(letter);
+	fmt.arg = arg;
+}
 
-	for (; *f != '\0' && n + 7 < size; f++) {
-		if (f[0] == '%' && f[1] == 'N') {
-			n += (size_t)snprintf(buf + n, size - n, "%06u", usec);
-			f++;
-			continue;
+static void
+choose_times(enum fmt_times times, const char *format)
+{
+	if (fmt.times != FMT_AS_IS)
+		errx(2, "-T, -r and -i: one at a time");
+	fmt.times = times;
+	fmt.time_format = format;
+}
+
+static void
+options(int argc, char *argv[])
+{
+	int	 ch;
+
+	while ((ch = getopt(argc, argv, "AK:P:QT:V:ce:f:ijkp:rtux")) != -1)
+		switch (ch) {
+		case 'A':
+			hides = true;
+			break;
+		case 'K':
+			hides = true;
+			key_file = optarg;
+			break;
+		case 'Q':
+			quiet = true;
+			break;
+		case 'T':
+			choose_times(FMT_STRFTIME, optarg);
+			break;
+		case 'e':
+			fmt.absent = optarg;
+			break;
+		case 'f':
+			fmt.fields = optarg;
+			break;
+		case 'i':
+			choose_times(FMT_INCREMENT, NULL);
+			break;
+		case 'r':
+			choose_times(FMT_RELATIVE, NULL);
+			break;
+		case 'u':
+			fmt.utc = true;
+			break;
+		case 'P':
+		case 'V':
+		case 'c':
+		case 'j':
+		case 'k':
+		case 'p':
+		case 't':
+		case 'x':
+			choose(ch, optarg);
+			break;
+		default:
+			usage();
 		}
-		if (f[0] == '%' && f[1] != '\0')
-			buf[n++] = *f++;
-		buf[n++] = *f;
-	}
-	/* The answer 0 of strftime is then never a text that is empty. */
-	buf[n++] = '|';
-	buf[n] = '\0';
-	return *f == '\0' ? 0 : -1;
-}
-
-/* 0, or -1 if the text is too long for buf. */
-static int
-time_text(char *buf, size_t size, uint64_t usec, size_t *n)
-{
-	char		 format[TIME_MAX];
-	struct tm	 tm;
-	time_t		 t = (time_t)(usec / 1000000);
-
-	if (time_expand(format, sizeof(format), (unsigned)(usec % 1000000)) == -1 ||
-	    (utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)) == NULL ||
-	    (*n = strftime(buf, size, format, &tm)) == 0)
-		return -1;
-	(*n)--;
-	return 0;
-}
-
-/* -- texts -- */
-
-static bool
-is_control(const char *p, size_t n)
-{
-	unsigned char	 c = (unsigned char)p[0];
-
-	return c < 0x20 || c == 0x7f ||
-	    (n == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0);
-}
-
-/*
- * Text as it is where it is UTF-8 without control characters; other bytes as
- * \ooo: what a peer sent shall not drive a terminal.
- */
-static void
-put_text(struct outbuf *out, struct slice s)
-{
-	const char	*p = s.p, *end = p + s.n, *from = p;
-	char		 octal[4] = "\\";
-	unsigned	 c;
-	size_t		 n;
-
-	while (p < end) {
-		n = utf8_length(p, (size_t)(end - p));
-		if (n != 0 && !is_control(p, n)) {
-			p += n;
-			continue;
-		}
-		outbuf_put(out, from, (size_t)(p - from));
-		c = (unsigned char)*p;
-		octal[1] = (char)('0' + (c >> 6));
-		octal[2] = (char)('0' + (c >> 3 & 7));
-		octal[3] = (char)('0' + (c & 7));
-		outbuf_put(out, octal, sizeof(octal));
-		from = ++p;
-	}
-	outbuf_put(out, from, (size_t)(p - from));
-}
-
-static void
-put_str(struct outbuf *out, const char *s)
-{
-	outbuf_put(out, s, strlen(s));
-}
-
-static void
-put_padded(struct outbuf *out, struct slice s, size_t width)
-{
-	size_t	 n;
-
-	outbuf_slice(out, s);
-	for (n = s.n; n < width; n++)
-		outbuf_char(out, ' ');
-}
-
-static void
-put_colour(struct outbuf *out, enum colour c)
-{
-	if (colour)
-		put_str(out, colours[c]);
-}
-
-/* Most lines have the time of the line before them. */
-static void
-put_time(struct outbuf *out, struct slice s)
-{
-	static char	 last[TIME_MAX];
-	static uint64_t	 last_key = UINT64_MAX;
-	static size_t	 n;
-	uint64_t	 usec, key;
-
-	if (report_time(s, &usec) == -1) {
-		put_text(out, s);
-		return;
-	}
-	key = fractions ? usec : usec / 1000000;
-	if (key != last_key && time_text(last, sizeof(last), usec, &n) == -1) {
-		last_key = UINT64_MAX;
-		put_text(out, s);
-		return;
-	}
-	last_key = key;
-	outbuf_put(out, last, n);
-}
-
-/* -- one event -- */
-
-static enum colour
-colour_of(const struct report *r)
-{
-	struct slice	 s;
-	size_t		 i, n;
-
-	for (i = 0; i < nitems(outcomes); i++) {
-		if (!report_has(r, outcomes[i].field))
-			continue;
-		s = r->field[outcomes[i].field];
-		n = strlen(outcomes[i].begins);
-		if (s.n >= n && memcmp(s.p, outcomes[i].begins, n) == 0)
-			return outcomes[i].colour;
-	}
-	return shown[r->event].colour;
-}
-
-/* "in", "out"; others by their name. */
-static struct slice
-subsystem_of(const struct report *r)
-{
-	static const struct slice	 smtp = { "smtp-", 5 };
-	struct slice			 s = r->field[RF_SUBSYSTEM];
-
-	return s.n > smtp.n && memcmp(s.p, smtp.p, smtp.n) == 0 ?
-	    slice_make(s.p + smtp.n, s.n - smtp.n) : s;
-}
-
-static void
-put_pieces(struct outbuf *out, const struct report *r)
-{
-	const struct piece	*p;
-	struct slice		 value, event = r->field[RF_EVENT];
-	size_t			 width = EVENT_WIDTH;
-
-	for (p = shown[r->event].pieces; p->before != NULL; p++) {
-		/* An empty value is seen only by what stands around it. */
-		if (!report_value(r, p->name, &value) ||
-		    (value.n == 0 && *p->after == '\0'))
-			continue;
-		/* No blanks at the end of a line. */
-		for (; event.n < width; width--)
-			outbuf_char(out, ' ');
-		outbuf_char(out, ' ');
-		put_str(out, p->before);
-		if (report_fields[p->name.field].type == RT_TIME)
-			put_time(out, value);
-		else
-			put_text(out, value);
-		put_str(out, p->after);
-	}
-}
-
-static void
-put_record(struct outbuf *out, const struct report *r)
-{
-	struct slice	 session = r->field[RF_SESSION];
-
-	if (*time_format != '\0') {
-		put_colour(out, DIM);
-		put_time(out, r->field[RF_TIME]);
-		put_colour(out, PLAIN);
-		outbuf_char(out, ' ');
-	}
-	if (session.n > SESSION_WIDTH)
-		session.n = SESSION_WIDTH;
-	put_padded(out, subsystem_of(r), SUBSYSTEM_WIDTH);
-	outbuf_char(out, ' ');
-	put_padded(out, session, SESSION_WIDTH);
-	outbuf_char(out, ' ');
-	put_colour(out, colour_of(r));
-	outbuf_slice(out, r->field[RF_EVENT]);
-	put_pieces(out, r);
-	put_colour(out, PLAIN);
-	outbuf_char(out, '\n');
-}
-
-static int
-format(struct input *in, struct outbuf *out)
-{
-	struct report		 r;
-	enum report_class	 class;
-	const char		*why;
-	int			 n, status = 0;
-
-	while ((n = input_next(in, out, &r, &class)) != 0) {
-		if (n == -1) {
-			warn("%s", in->name);
-			status = 2;
-		} else if (class == REPORT_KNOWN)
-			put_record(out, &r);
-		else if (class == REPORT_MALFORMED) {
-			status = 2;
-			if ((why = input_complaint(in, &r)) != NULL && !quiet)
-				warnx("%s", why);
-		}
-	}
-	if (in->malformed > INPUT_COMPLAINTS && !quiet)
-		warnx("%zu malformed lines in all", in->malformed);
-	return status;
 }
 
 static bool
@@ -349,39 +116,161 @@ wants_colour(void)
 	    strcmp(term, "dumb") != 0 && (no == NULL || *no == '\0');
 }
 
+static void
+prepare(void)
+{
+	if (chosen == 'P') {
+		if (hides || fmt.fields != NULL || fmt.absent != NULL || fmt.utc ||
+		    fmt.times != FMT_AS_IS)
+			errx(2, "-P shows no values: of the other options only -Q");
+		if ((prom = fmt_prom_new(fmt.arg, &interval)) == NULL)
+			err(2, "-P %s", fmt.arg);
+		return;
+	}
+	if (hides && (fmt.anon = fmt_anon_new(key_file)) == NULL) {
+		if (errno == EINVAL)
+			errx(2, "%s: a key has at least %d bytes", key_file,
+			    FMT_ANON_KEY_MIN);
+		err(2, "%s", key_file);
+	}
+	fmt.colour = wants_colour();
+	if (fmt_init(&fmt) == -1)
+		errx(2, "%s", fmt.error);
+}
+
+/* -- counters -- */
+
+static int64_t
+now(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* 0, or 2 if the file cannot be written: said once until it can. */
+static int
+write_counters(void)
+{
+	static bool	 failed;
+	bool		 fails = fmt_prom_write(prom) == -1;
+
+	if (fails && !failed && !quiet)
+		warn("%s", fmt_prom_file(prom));
+	failed = fails;
+	return fails ? 2 : 0;
+}
+
+/* Whenever it is time, also while there is nothing to read. */
+static int
+keep_counters(const struct input *in)
+{
+	static int64_t	 due;
+	static unsigned	 records;
+	struct pollfd	 pfd = { .fd = in->lines.fd, .events = POLLIN };
+	bool		 empty = in->open && in->lines.start == in->lines.end;
+	int64_t		 t;
+
+	if (!empty && ++records % RECORDS_A_LOOK != 0)
+		return 0;
+	for (;;) {
+		t = now();
+		if (due == 0)
+			due = t + interval * 1000LL;
+		if (t >= due) {
+			due = t + interval * 1000LL;
+			return write_counters();
+		}
+		if (!empty || poll(&pfd, 1, (int)(due - t)) != 0)
+			return 0;
+	}
+}
+
+/* -- lines -- */
+
+static void
+show(struct input *in, struct outbuf *out, const struct report *r,
+    enum report_class class)
+{
+	const char	*why;
+
+	if (prom != NULL) {
+		if (class == REPORT_KNOWN)
+			fmt_prom_record(prom, r);
+		else
+			fmt_prom_other(prom, class);
+	} else if (class == REPORT_KNOWN) {
+		if (fmt_record(&fmt, out, r) == -1)
+			err(2, NULL);
+	} else if (class == REPORT_FOREIGN)
+		fmt_foreign(&fmt, out, r->line);
+	if (class == REPORT_MALFORMED && (why = input_complaint(in, r)) != NULL &&
+	    !quiet)
+		warnx("%s", why);
+}
+
+static int
+format(struct input *in, struct outbuf *out)
+{
+	struct report		 r;
+	enum report_class	 class;
+	int			 n, status = 0;
+
+	for (;;) {
+		if (prom != NULL)
+			status |= keep_counters(in);
+		if ((n = input_next(in, out, &r, &class)) == 0)
+			break;
+		if (n == -1) {
+			warn("%s", in->name);
+			status = 2;
+			continue;
+		}
+		show(in, out, &r, class);
+		if (class == REPORT_MALFORMED)
+			status = 2;
+	}
+	if (prom != NULL)
+		status |= write_counters();
+	return status;
+}
+
+static void
+say_what_is_missing(const struct input *in)
+{
+	if (quiet)
+		return;
+	if (in->malformed > INPUT_COMPLAINTS)
+		warnx("%zu malformed lines in all", in->malformed);
+	if (fmt.lacking > 0)
+		warnx("not written, for dialect %s has no such event: %llu lines",
+		    fmt.arg, (unsigned long long)fmt.lacking);
+	if (fmt.hidden > 0)
+		warnx("not written, for they are no known events: %llu lines",
+		    (unsigned long long)fmt.hidden);
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct input	 in;
 	struct outbuf	 out;
-	char		 text[TIME_MAX];
-	size_t		 n;
-	int		 ch, status;
+	int		 status;
 
-	while ((ch = getopt(argc, argv, "QT:u")) != -1)
-		switch (ch) {
-		case 'Q':
-			quiet = true;
-			break;
-		case 'T':
-			time_format = optarg;
-			fractions = strstr(optarg, "%N") != NULL;
-			break;
-		case 'u':
-			utc = true;
-			break;
-		default:
-			usage();
-		}
-	tzset();
-	if (time_text(text, sizeof(text), 0, &n) == -1)
-		errx(2, "time format too long: %s", time_format);
-	colour = wants_colour();
+	options(argc, argv);
+	prepare();
 	if (input_init(&in, argv + optind) == -1 ||
 	    outbuf_init(&out, STDOUT_FILENO) == -1)
 		err(2, NULL);
+	if (prom == NULL)
+		fmt_begin(&fmt, &out);
 	status = format(&in, &out);
+	say_what_is_missing(&in);
 	input_free(&in);
+	fmt_anon_free(fmt.anon);
+	fmt_free(&fmt);
+	fmt_prom_free(prom);
 	if (outbuf_close(&out) == -1)
 		err(2, "stdout");
 	return status;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# rptfmt(1): a line an event for people, safe on a terminal and live.
+# rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 21
+plan 107
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -123,3 +123,223 @@ got=$(rptfmt -u bad 2>&1 >shown)
 is "$? $got" "2 rptfmt: bad:2: time: not a time: report|1|x|smtp-in|timeout|c7" \
     "a malformed line is named; foreign and blank ones are not"
 is "$(cat shown)" "$(sed -n 1p expected)" "and the others are shown"
+
+# -- derived events, for people --
+cat >derived <<'END'
+report|0.7|1541750432.500000|smtp-in|tx-summary|c73c0aff0dfb6250|f84306b3|commit|1541750430.000000|2.500000|192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass|EHLO|cl%7Cient|TLSv1.3:AES:256||<>|a%2Cb@example.org,c@example.net|ok,permfail|f84306b300000001,|301||rcpt-to:proceed|gap|250 2.0.0 Ok
+report|0.7|1541750432.600000|smtp-in|link-summary|c73c0aff0dfb6250|disconnect|1541750430.000000|2.500000|192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass||||alice|1|4|2|1|1|301|
+report|0.7|1541750433.000000|smtp-out|msg-summary|c73c0aff0dfb6250|f84306b3|done|1541750430.000000|a@example.org|b@example.org,c@example.org|ok,permfail|1.5,2|1,2|f84306b300000001,f84306b300000002|
+END
+is "$(rptfmt -T '' derived)" \
+    'in    c73c0aff tx-summary      f84306b3 commit from <> to <a,b@example.org, c@example.net> ok, permfail 301 bytes TLSv1.3 in 2.500000 s
+in    c73c0aff link-summary    disconnect 192.0.2.1:40 mail.example.org fcrdns pass 1 transactions 1 commits in 2.500000 s
+out   c73c0aff msg-summary     f84306b3 done from <a@example.org> to <b@example.org, c@example.org> ok, permfail after 1.5, 2 s 1, 2 attempts' \
+    "derived events"
+rptcut -l | awk -F '\t' '$1 == "event" { print $2 }' | sort >known
+{ rptcut -f event log; rptcut -f event derived; } | sort -u >shown
+same shown known "log and derived have every event"
+
+# -- times --
+cut -d '|' -f 5 derived >events
+is "$(rptfmt -r derived | cut -c 1-18 | paste -sd ,)" \
+    "    0.000000 in   ,    0.100000 in   ,    0.500000 out  " "-r for people"
+is "$(rptfmt -i -p '%{time}' derived | paste -sd ,)" "0.000000,0.100000,0.400000" "-i"
+is "$({ sed -n 3p derived; sed -n 1p derived; } | rptfmt -r -p '%{time} %{begin}' | paste -sd ,)" \
+    "0.000000 -3.000000,-0.500000 -3.000000" "-r of what was before the first"
+is "$({ sed -n 3p derived; sed -n 1p derived; } | rptfmt -i -j | cut -c 1-33 | paste -sd ,)" \
+    '{"version":"0.7","time":0.000000,,{"version":"0.7","time":-0.500000' "they are numbers in JSON"
+is "$(rptfmt -u -T '"%H"' -j derived | cut -c 1-31 | sed 1q)" \
+    '{"version":"0.7","time":"\"08\"' "-T is a text in JSON"
+is "$(rptfmt -u -T '%H:%M:%S.%N' -t -f time,begin derived | paste -sd ,)" \
+    "time	begin,08:00:32.500000	08:00:30.000000,08:00:32.600000	08:00:30.000000,08:00:33.000000	08:00:30.000000" \
+    "-T of every time"
+
+# -- programs: JSON is read by another --
+for sample in log derived hostile "$SAMPLES"/*.log; do
+	rptfmt -j "$sample" >json
+	cat >columns.pl <<-'END'
+	use strict; use warnings; use JSON::PP;
+	my $json = JSON::PP->new->utf8->allow_bignum;
+	while (<>) {
+		my $r = $json->decode($_);
+		print join("\t", map { defined $r->{$_} ? $r->{$_} : "-" }
+		    qw(subsystem event session msgid result size)), "\n";
+	}
+	END
+	perl columns.pl json >got
+	rptcut -f subsystem,event,session,msgid,result,size "$sample" >expected
+	same got expected "-j of ${sample##*/} is JSON with the same values"
+done
+is "$(rptfmt -j hostile)" \
+    '{"version":"0.7","time":0,"subsystem":"smtp-in","event":"protocol-client","session":"1f","command":"a\u001b[2J\u000d\u0009b'"$(printf '\177')"'\\200'"$(printf '\302\233')"'cé\\012"}' \
+    "-j: bytes of no character, control characters, a backslash"
+is "$(printf 'report|0.7|0|smtp-in|protocol-client|1f|a\000b\n' | rptfmt -j | tail -c 22)" \
+    '"command":"a\u0000b"}' "-j: a NUL"
+is "$(rptfmt -k log | sed -n 23p)" \
+    'version=0.7 time=1541750432 subsystem=smtp-in event=filter-report session=1f kind=builtin filter=fc message="no name"' \
+    "-k"
+is "$(rptfmt -k hostile | cut -d ' ' -f 6-)" 'command="a\033[2J\015\011b\177\200\302\233cé\\012"' "-k of hostile text"
+cat >expected <<'END'
+event,recipient,identity,size
+tx-summary,"a%2Cb@example.org,c@example.net",cl|ient,301
+link-summary,,,
+msg-summary,"b@example.org,c@example.org",,
+END
+rptfmt -c -f event,recipient,identity,size derived >got
+same got expected "-c"
+is "$(printf 'report|0.7|0|smtp-in|protocol-client|1f|a "b", c\n' | rptfmt -c -e none -f command,reply | sed 1d)" \
+    '"a ""b"", c",none' "-c: quotes are doubled; -e"
+is "$(rptfmt -t -f event,recipient.domain,src.ip derived | tr '\t' '!' | paste -sd ,)" \
+    "event!recipient.domain!src.ip,tx-summary!example.org,example.net!192.0.2.1,link-summary!!192.0.2.1,msg-summary!example.org,example.org!" \
+    "-t"
+is "$(rptfmt -t hostile | tr '\t' '\n' | wc -l)" "$(($(rptcut -l | grep -c '^field') * 2))" \
+    "-t: all fields where none are named, and no TAB in a value"
+is "$(rptfmt -c </dev/null | tr , '\n' | sed -n '1p; 5p')" "$(printf 'version\nsession')" \
+    "a header even of nothing"
+is "$(sed -n 6p log | rptfmt -x)" "version       1
+time          1541750432
+subsystem     smtp-out
+event         link-tls
+session       1f
+tls           version=TLSv1.2, cipher=CHACHA20, bits=256" "-x"
+is "$(rptfmt -p '%{event:-14}<%{address.domain:6}>%%\t%{msgid}' log | sed -n 13p)" \
+    "tx-rcpt       <     b>%	f84306b3" "-p"
+is "$(rptfmt -e none -p '%{size}' log | sort -u | paste -sd ,)" "301,none" "-p with -e"
+
+# A list as long as a mailing list, after one as short as others.
+perl -ne 'chomp; my @f = split /[|]/, $_, -1; next unless $f[4] eq "tx-summary";
+    print "$_\n"; $f[19] = join ",", map { "u$_%2C\@d$_.example" } 1 .. 3000;
+    print join("|", @f), "\n"' derived >list
+is "$(rptfmt -t -f recipient.domain list | sed -n 3p | tr , '\n' | sort -u | wc -l)" 3000 \
+    "parts of a long list"
+is "$(rptfmt -j list | perl -MJSON::PP -ne 'print scalar @{decode_json($_)->{recipient}}, " "')" \
+    "2 3000 " "a long list in JSON"
+is "$(rptfmt -K log -p '%{recipient.user}' list | sed -n 2p | tr , '\n' | sort -u | wc -l)" 3000 \
+    "pseudonyms of a long list"
+
+# -- dialects --
+for sample in "$SAMPLES"/*.log; do
+	rptfmt -V same "$sample" >got
+	same got "$sample" "-V same of ${sample##*/}"
+done
+for sample in "$SAMPLES"/*-0.6.log "$SAMPLES"/inout-tls-auth-0.7.log; do
+	rptfmt -V 1 "$sample" | rptfmt -V 0.7 >got 2>&1
+	rptfmt -V 0.7 "$sample" | sed -E 's/^(report\|0\.7\|[0-9]*)\.[0-9]*/\1.000000/;
+	    s,unix:[^|]*,unix:/var/run/smtpd.sock,g' >expected
+	same got expected "${sample##*/} to 1 and back loses only fractions"
+done
+is "$(rptfmt -Q -V 0.6 log | rptfmt -j | grep -c '"version":"0.6"')" "$(($(wc -l <log) - 1))" \
+    "-V 0.6 writes what can be read"
+got=$(rptfmt -V unversioned log 2>&1 >shown)
+is "$got" "rptfmt: not written, for dialect unversioned has no such event: 16 lines" \
+    "events that a dialect lacks are counted"
+is "$(sed 3q shown)" "report|smtp-in|link-connect|1541750432|c73c0aff0dfb6250|poolp.org|local:0|local:0
+report|smtp-in|link-connect|1541750432|c73c0aff0dfb6251|<unknown>|IPv6:2001:db8::1:40|192.0.2.25:25
+report|smtp-out|link-tls|1541750432|1f|version=TLSv1.2, cipher=CHACHA20, bits=256" "-V unversioned"
+is "$(printf 'config|ready\nreport|9.9|1|smtp-in|new-event|1|x\n\nfilter|a' | rptfmt -V 0.7)" \
+    "$(printf 'config|ready\nreport|9.9|1|smtp-in|new-event|1|x\nfilter|a')" \
+    "foreign lines pass, blank ones do not"
+
+cat "$SAMPLES"/*.log derived log | grep -a '^report' >all
+rptfmt -Q -V 0.7 all >expected
+for dialect in 0.4 0.5 0.6; do
+	rptfmt -Q -V $dialect all | rptfmt -V 0.7 >got
+	same got expected "all there is, by way of $dialect"
+done
+
+# -- pseudonyms --
+printf 'a key of sixteen\n' >key
+{ cat log derived; echo 'config|admd|mx.example.org'
+  echo 'report|0.4|1|smtp-in|tx-mail|1f|f84306b3|x <gilles@poolp.org> ENVID=secret|ok'; } >private
+got=$(rptfmt -K key -V same private 2>&1 >hidden)
+is "$got" "rptfmt: not written, for they are no known events: 1 lines" \
+    "lines whose meaning is not known are not shown"
+is "$(wc -l <hidden)" "$(($(wc -l <private) - 1))" "all others are"
+is "$(grep -c -e poolp -e gilles -e alice -e '192\.0\.2\.1' -e 'example\.[no]' -e secret -e 'go away' hidden)" 0 \
+    "nothing of what is to be hidden stands there"
+for names in event,session,msgid,evpid,result time,subsystem,status,rcpt-result \
+    src.port,dest.port,size,tls,fcrdns,method; do
+	rptcut -f $names hidden >got
+	grep -v '^config' private | rptcut -f $names >expected
+	same got expected "-K keeps $names"
+done
+rptfmt -K key -V same private >again 2>/dev/null
+same again hidden "-K with the same key is the same again"
+rptfmt -A -V same private >other 2>/dev/null
+ok "-A is another each time" sh -c "! cmp -s other hidden"
+is "$(rptfmt -K key -j log | sed -n 12p | cut -d , -f 1-6)" "$(rptfmt -j hidden | sed -n 12p | cut -d , -f 1-6)" \
+    "-K hides in every format"
+is "$(rptfmt -K key -p '%{sender.domain} %{recipient.domain}' derived | sed -n 3p | tr ' ,' '\n\n' | sort -u | wc -l)" 1 \
+    "a domain is the same wherever it stands"
+rptfmt -Q -V 0.7 all | rptfmt -K key -V same >expected
+rptfmt -K key -V same all | rptfmt -Q -V 0.7 >got
+same got expected "hidden and then rewritten is rewritten and then hidden"
+is "$(rptfmt -K /dev/null log 2>&1)" "rptfmt: /dev/null: a key has at least 16 bytes" "a key too short"
+
+# -- counters --
+rptfmt -P out.prom log derived bad 2>/dev/null
+is "$?" 2 "-P with a malformed line"
+is "$(grep -e '^rpt_events_total{subsystem="smtp-in",event="link-connect"}' \
+    -e '^rpt_results_total.*event="tx-rcpt",result="permfail"' -e '^rpt_bytes.*smtp-in' \
+    -e '^rpt_lost.*smtp-in' -e '^rpt_tls.*smtp-out.*1\.2' -e 'phase="ehlo",decision="reject"' \
+    -e '^rpt_other' -e '^rpt_last' -e '^rpt_status.*"commit"' out.prom)" \
+'rpt_events_total{subsystem="smtp-in",event="link-connect"} 3
+rpt_results_total{subsystem="smtp-in",event="tx-rcpt",result="permfail"} 1
+rpt_results_total{subsystem="smtp-out",event="tx-rcpt",result="permfail"} 0
+rpt_status_total{subsystem="smtp-in",event="tx-summary",status="commit"} 1
+rpt_decisions_total{phase="ehlo",decision="reject"} 1
+rpt_tls_total{subsystem="smtp-out",version="TLSv1.2"} 1
+rpt_bytes_total{subsystem="smtp-in"} 301
+rpt_lost_lines_total{subsystem="smtp-in"} 12
+rpt_other_lines_total{class="foreign"} 1
+rpt_other_lines_total{class="malformed"} 1
+rpt_last_event_timestamp_seconds 1541750433' "-P"
+ok "no other file is left" test ! -e out.prom.tmp
+printf 'report|0.7|0|smtp-in|tx-rcpt|1f|f8|made-up|x\n' | rptfmt -P odd.prom
+printf 'report|0.7|0|smtp-in|timeout|1f\n' | rptfmt -P usual.prom
+is "$(sed 's/ [0-9]*$//' odd.prom)" "$(sed 's/ [0-9]*$//' usual.prom)" "no line makes labels"
+is "$(grep -c ',result="other"} 1$' odd.prom)" 1 "what nobody knows is \"other\""
+sed 's/|commit|/||/' derived | rptfmt -P odd.prom
+is "$(grep -c '^rpt_status_total.* [1-9]' odd.prom)" 2 "a status that is absent is none"
+rptfmt -P live.prom:1 <fifo &
+exec 3>fifo
+sed -n 1p log >&3
+ok "written while input waits" wait_for "$PATIENCE" grep -q '^rpt_sessions_total{subsystem="smtp-in"} 1' live.prom
+exec 3>&-
+wait
+rptfmt -P no/such.prom log 2>err
+is "$? $(cat err)" "2 rptfmt: no/such.prom: No such file or directory" "a file that cannot be written"
+
+# -- usage, errors, and any split --
+is "$(rptfmt -j log 2>&1 >/dev/full; echo $?)" "rptfmt: stdout: No space left on device
+2" "a full disk is not silent"
+rptfmt -j no-such-file log >got 2>err
+is "$? $(wc -l <got) $(cat err)" "2 $(wc -l <log) rptfmt: no-such-file: No such file or directory" \
+    "the files that are there are read"
+is "$(rptfmt -Q -p '%{event}' bad 2>&1; echo $?)" "link-connect
+2" "-Q says nothing, but the status does"
+usage_is()	# ERROR DESCRIPTION OPTION...
+{
+	usage_error=$1 usage_what=$2
+	shift 2
+	usage_got=$(rptfmt "$@" log 2>&1)
+	is "$? $usage_got" "2 rptfmt: $usage_error" "$usage_what"
+}
+usage_is "-j and -c: one format at a time" "formats exclude each other" -j -c
+usage_is "-T, -r and -i: one at a time" "so do times" -r -i
+usage_is "no event has a field evnt; nearest: event" "a name that none has" -p '%{evnt}'
+usage_is "-V does not change times" "-V with times" -V 1 -u
+usage_is "-P shows no values: of the other options only -Q" "-P with others" -P x -A
+split()		# OPTION...
+{
+	rptfmt "$@" split >expected
+	perl -e 'local $/; $| = 1; my $all = <STDIN>; my ($step) = @ARGV;
+	    for (my $i = 0; $i < length $all; $i += $step) {
+		syswrite STDOUT, substr($all, $i, $step); select undef, undef, undef, 0.0002 }' \
+	    1 <split | rptfmt "$@" >got
+	same got expected "byte by byte: $*"
+}
+cat derived hostile >split
+split -j
+split -K key -V 0.4
+split -c -u -T %H:%M
