@@ -53,6 +53,8 @@ struct cond {
 	uint64_t	 events;	/* bit 1 << EV_x: it can hold for such a record */
 	struct slice	 literal;	/* every line for which it holds has it; may be empty */
 	size_t		 failures;
+	char		*text;		/* room for a decoded value */
+	size_t		 room;
 };
 
 /* Fills in what cond_may_match looks at. */

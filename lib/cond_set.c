@@ -114,6 +114,16 @@ cond_set_has_text(const struct cond_set *set, struct slice s)
 	return set->texts != 0 && find(set, s)->p != NULL;
 }
 
+struct slice
+cond_set_only_text(const struct cond_set *set)
+{
+	size_t	 i = 0;
+
+	while (set->slot[i].p == NULL)
+		i++;
+	return set->slot[i];
+}
+
 int
 cond_key_compare(struct cond_key a, struct cond_key b)
 {

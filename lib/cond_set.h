@@ -42,6 +42,8 @@ void	cond_set_free(struct cond_set *);
 
 bool	cond_set_has_text(const struct cond_set *, struct slice);
 bool	cond_set_has_key(const struct cond_set *, struct cond_key);
+/* Of a set with one text. */
+struct slice cond_set_only_text(const struct cond_set *);
 /* -1, 0 or 1 as memcmp. */
 int	cond_key_compare(struct cond_key, struct cond_key);
 

@@ -50,6 +50,7 @@ cond_kind_of(struct report_name name)
 	static const enum cond_kind	 of_type[] = {
 		[RT_HEX64] = KIND_ID, [RT_HEX32] = KIND_ID,
 		[RT_NUMBER] = KIND_NUMBER, [RT_TIME] = KIND_TIME,
+		[RT_SECONDS] = KIND_SECONDS,
 		[RT_ADDRESS] = KIND_ADDRESS, [RT_MAIL] = KIND_MAIL,
 		[RT_TEXT] = KIND_TEXT,
 	};
