@@ -141,9 +141,31 @@ literal(const struct cond_node *n)
 	return best;
 }
 
+static void
+add_key(struct cond *c, const char *name)
+{
+	struct cond_event_key	 k = { 0, 0 };
+	size_t			 i, n = strlen(name);
+	unsigned char		 ones[sizeof(k.mask)];
+
+	n = n < sizeof(k.mask) ? n : sizeof(k.mask);
+	memset(ones, 0xff, n);
+	memcpy(&k.bytes, name, n);
+	memcpy(&k.mask, ones, n);
+	for (i = 0; i < c->keys; i++)
+		if (c->key[i].bytes == k.bytes && c->key[i].mask == k.mask)
+			return;
+	c->key[c->keys++] = k;
+}
+
 void
 cond_need(struct cond *c)
 {
+	enum event_id	 e;
+
 	c->events = reach(c->root).may;
 	c->literal = literal(c->root);
+	for (e = 0; e < EV_MAX; e++)
+		if ((c->events >> e & 1) != 0)
+			add_key(c, report_events[e].name);
 }

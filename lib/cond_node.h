@@ -48,10 +48,17 @@ struct cond_node {
 	struct cond_regex *regex;
 };
 
+/* The first bytes of a name, where mask has bits. */
+struct cond_event_key {
+	uint64_t	 bytes, mask;
+};
+
 struct cond {
 	struct cond_node *root;
 	uint64_t	 events;	/* bit 1 << EV_x: it can hold for such a record */
 	struct slice	 literal;	/* every line for which it holds has it; may be empty */
+	struct cond_event_key key[EV_MAX];	/* of those events, each once */
+	size_t		 keys;
 	size_t		 failures;
 	char		*text;		/* room for a decoded value */
 	size_t		 room;
