@@ -2,8 +2,6 @@
 /*
  * Times as people write them.
  */
-#include <stdio.h>
-
 #include "lib/cond_time.h"
 #include "lib/report.h"
 
@@ -75,25 +73,44 @@ relative_day(time_t now, int days, bool utc, uint64_t *first, uint64_t *last)
 	return day_of(tm, utc, first, last);
 }
 
+/* n digits at *p, then *p is behind them. */
+static int
+digits(const char **p, int n, int *value)
+{
+	for (*value = 0; n > 0; n--, (*p)++) {
+		if (**p < '0' || **p > '9')
+			return -1;
+		*value = *value * 10 + (**p - '0');
+	}
+	return 0;
+}
+
+static int
+skip(const char **p, const char *any)
+{
+	if (**p == '\0' || strchr(any, **p) == NULL)
+		return -1;
+	(*p)++;
+	return 0;
+}
+
 /* "Z", "+01:00", "+0100", "+01", or nothing; *east is in seconds. */
 static int
 zone_of(const char *p, bool *given, int *east)
 {
-	int	 hours, minutes = 0, end = 0;
+	int	 hours, minutes = 0, sign = *p == '-' ? -1 : 1;
 
 	*given = *p != '\0';
 	*east = 0;
 	if (!*given || strcmp(p, "Z") == 0 || strcmp(p, "z") == 0)
 		return 0;
-	if ((*p != '+' && *p != '-') || p[1] < '0' || p[1] > '9')
+	if (skip(&p, "+-") == -1 || digits(&p, 2, &hours) == -1)
 		return -1;
-	if ((sscanf(p + 1, "%2d:%2d%n", &hours, &minutes, &end) != 2 || p[1 + end] != '\0') &&
-	    (sscanf(p + 1, "%2d%2d%n", &hours, &minutes, &end) != 2 || p[1 + end] != '\0') &&
-	    (minutes = 0, sscanf(p + 1, "%2d%n", &hours, &end) != 1 || p[1 + end] != '\0'))
+	skip(&p, ":");
+	if ((*p != '\0' && digits(&p, 2, &minutes) == -1) || *p != '\0' ||
+	    hours > 23 || minutes > 59)
 		return -1;
-	if (hours > 23 || minutes < 0 || minutes > 59)
-		return -1;
-	*east = (hours * 60 + minutes) * 60 * (*p == '-' ? -1 : 1);
+	*east = (hours * 60 + minutes) * 60 * sign;
 	return 0;
 }
 
@@ -110,37 +127,52 @@ fraction_of(const char **p)
 	return usec;
 }
 
-/* YYYY-MM-DD, then nothing or T or a blank and HH:MM[:SS[.fraction]][zone]. */
+/* YYYY-MM-DD of a day that there is, since the epoch. */
 static int
-date_of(const char *text, bool utc, uint64_t *first, uint64_t *last)
+day_at(const char **p, struct tm *tm)
 {
-	struct tm	 tm = { .tm_sec = 0 };
-	const char	*p;
+	struct tm	 same;
+	int		 year, month, day;
+
+	if (digits(p, 4, &year) == -1 || skip(p, "-") == -1 ||
+	    digits(p, 2, &month) == -1 || skip(p, "-") == -1 ||
+	    digits(p, 2, &day) == -1 || year < 1970)
+		return -1;
+	*tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
+	same = *tm;
+	timegm(&same);
+	return same.tm_mon == tm->tm_mon && same.tm_mday == tm->tm_mday ? 0 : -1;
+}
+
+/* HH:MM[:SS] */
+static int
+clock_at(const char **p, struct tm *tm)
+{
+	if (digits(p, 2, &tm->tm_hour) == -1 || skip(p, ":") == -1 ||
+	    digits(p, 2, &tm->tm_min) == -1)
+		return -1;
+	if (skip(p, ":") == 0 && digits(p, 2, &tm->tm_sec) == -1)
+		return -1;
+	return tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 60 ? -1 : 0;
+}
+
+/* A day, then nothing, or T or a blank, a time of that day, and perhaps a zone. */
+static int
+date_of(const char *p, bool utc, uint64_t *first, uint64_t *last)
+{
+	struct tm	 tm;
 	uint64_t	 seconds, usec;
 	bool		 zone;
-	int		 n = 0, more = 0, east;
+	int		 east;
 
-	if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-	    &n) != 3 || n != 10 || tm.tm_year < 1970 || tm.tm_mon < 1 ||
-	    tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31)
+	if (day_at(&p, &tm) == -1)
 		return -1;
-	tm.tm_year -= 1900;
-	tm.tm_mon--;
-	if (text[n] == '\0')
+	if (*p == '\0')
 		return day_of(tm, utc, first, last);
-	p = text + n + 1;
-	if ((text[n] != 'T' && text[n] != 't' && text[n] != ' ') ||
-	    sscanf(p, "%2d:%2d%n", &tm.tm_hour, &tm.tm_min, &more) != 2 || more != 5)
+	if (skip(&p, "Tt ") == -1 || clock_at(&p, &tm) == -1)
 		return -1;
-	p += more;
-	if (*p == ':') {
-		if (sscanf(p, ":%2d%n", &tm.tm_sec, &more) != 1 || more != 3)
-			return -1;
-		p += more;
-	}
 	usec = fraction_of(&p);
-	if (tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 ||
-	    tm.tm_sec < 0 || tm.tm_sec > 60 || zone_of(p, &zone, &east) == -1 ||
+	if (zone_of(p, &zone, &east) == -1 ||
 	    seconds_of(tm, utc || zone, &seconds) == -1 ||
 	    (east > 0 && seconds < (uint64_t)east))
 		return -1;
