@@ -367,6 +367,7 @@ hold_line(struct hold *h, const struct report *r, bool selected)
 	if (session == 0 || (h->options.transactions && report_is_derived(r->event)))
 		return single(h, r, selected);
 	report_time(r->field[RF_TIME], &now);
+	give_up_oldest(h, now);
 	g = u64map_get(&h->map, session);
 	if (g != NULL && h->options.transactions && is_after(g, r)) {
 		group_end(h, g);
