@@ -85,6 +85,8 @@ test(struct cond *c, const struct cond_node *n, const struct report *r)
 	struct slice	 s;
 	bool		 present, yes;
 
+	if (n->events != 0)
+		return (n->events >> r->event & 1) != 0;
 	if (report_is_list(r->event, n->name.field)) {
 		yes = report_has(r, n->name.field) &&
 		    test_items(c, n, r->field[n->name.field], &present);

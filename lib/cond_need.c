@@ -44,7 +44,7 @@ events_with(enum field f)
 }
 
 static struct reach
-leaf_reach(const struct cond_node *n)
+leaf_reach(struct cond_node *n)
 {
 	struct reach	 r = { events_with(n->name.field), 0 };
 	enum event_id	 e;
@@ -59,14 +59,14 @@ leaf_reach(const struct cond_node *n)
 	for (e = 0; e < EV_MAX; e++)
 		if (cond_set_has_text(&n->set, slice_str(report_events[e].name)) != n->negated)
 			r.may |= 1ULL << e;
-	r.must = r.may;
+	r.must = n->events = r.may;
 	return r;
 }
 
 static struct reach
-reach(const struct cond_node *n)
+reach(struct cond_node *n)
 {
-	const struct cond_node	*c;
+	struct cond_node	*c;
 	struct reach		 r, operand;
 
 	switch (n->type) {
@@ -142,20 +142,13 @@ literal(const struct cond_node *n)
 }
 
 static void
-add_key(struct cond *c, const char *name)
+make_key(struct cond_event_key *k, const char *name)
 {
-	struct cond_event_key	 k = { 0, 0 };
-	size_t			 i, n = strlen(name);
-	unsigned char		 ones[sizeof(k.mask)];
-
-	n = n < sizeof(k.mask) ? n : sizeof(k.mask);
-	memset(ones, 0xff, n);
-	memcpy(&k.bytes, name, n);
-	memcpy(&k.mask, ones, n);
-	for (i = 0; i < c->keys; i++)
-		if (c->key[i].bytes == k.bytes && c->key[i].mask == k.mask)
-			return;
-	c->key[c->keys++] = k;
+	*k = (struct cond_event_key){ .name = slice_str(name) };
+	memset(&k->mask, 0xff,
+	    k->name.n < sizeof(k->mask) ? k->name.n : sizeof(k->mask));
+	memcpy(&k->bytes, name, k->name.n < sizeof(k->bytes) ? k->name.n :
+	    sizeof(k->bytes));
 }
 
 void
@@ -165,7 +158,9 @@ cond_need(struct cond *c)
 
 	c->events = reach(c->root).may;
 	c->literal = literal(c->root);
+	if (__builtin_popcountll(c->events) > COND_KEYS)
+		return;
 	for (e = 0; e < EV_MAX; e++)
 		if ((c->events >> e & 1) != 0)
-			add_key(c, report_events[e].name);
+			make_key(&c->key[c->keys++], report_events[e].name);
 }

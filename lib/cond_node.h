@@ -44,21 +44,25 @@ struct cond_node {
 	enum cond_kind	 kind;
 	bool		 negated;	/* != and !~: not of == and ~, where there is a value */
 	struct cond_set	 set;		/* OP_EQUAL: any of it; an order: its only range */
+	uint64_t	 events;	/* == and in of the event: bit 1 << EV_x */
 	struct slice	 literal;	/* the set's only text, if a line that matches holds it */
 	struct cond_regex *regex;
 };
 
-/* The first bytes of a name, where mask has bits. */
+#define COND_KEYS	8	/* more events than that are looked up by name */
+
+/* The name of an event, and its first bytes, where mask has bits. */
 struct cond_event_key {
 	uint64_t	 bytes, mask;
+	struct slice	 name;
 };
 
 struct cond {
 	struct cond_node *root;
 	uint64_t	 events;	/* bit 1 << EV_x: it can hold for such a record */
 	struct slice	 literal;	/* every line for which it holds has it; may be empty */
-	struct cond_event_key key[EV_MAX];	/* of those events, each once */
-	size_t		 keys;
+	struct cond_event_key key[COND_KEYS];	/* of those events */
+	size_t		 keys;		/* 0: they are too many */
 	size_t		 failures;
 	char		*text;		/* room for a decoded value */
 	size_t		 room;

@@ -215,7 +215,7 @@ parse_operand(struct parser *p, struct cond_node *n)
 	if (!is_value(p) || (n->op == OP_MATCH ? parse_regex(p, n) : add_value(p, n)) == -1)
 		return -1;
 	if (n->op == OP_EQUAL && n->set.texts == 1)
-		n->literal = cond_set_only_text(&n->set);
+		n->literal = n->set.only;
 	return 0;
 }
 

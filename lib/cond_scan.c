@@ -14,7 +14,8 @@
 #define START_LENGTH	(sizeof(START) - 1)
 #define BARS		3	/* between the start and the event */
 #define BLOCK		64
-#define CHUNK		1024
+#define CHUNK		512	/* bytes in which lines are found at once */
+#define WINDOW		8192	/* bytes in which the literal is */
 #define LAST_BIT	(1ULL << (BLOCK - 1))
 #define EVENT_KEY	8	/* bytes of an event that are looked at first */
 #define ALL_EVENTS	((1ULL << EV_MAX) - 1)
@@ -116,7 +117,7 @@ where(const char *p, char byte)
 #define EACH_WAY	static inline __attribute__((always_inline))
 typedef uint64_t	 where_fn(const char *, char);
 
-/* The LF of a line of which the first BLOCK bytes hold none; there is one before end. */
+/* The LF that ends a line, or NULL. */
 EACH_WAY const char *
 line_end(const char *p, const char *end, where_fn *find)
 {
@@ -130,17 +131,24 @@ line_end(const char *p, const char *end, where_fn *find)
 	}
 }
 
-/* May the name at p begin with the first bytes of an event's that is looked for? */
+/* Is the name at p, of which EVENT_KEY bytes can be read, one that is looked for? */
 static inline bool
-key_may_match(const struct cond *c, const char *p)
+name_is_wanted(const struct cond *c, const char *p, const char *stop)
 {
-	uint64_t	 bytes;
-	size_t		 i;
+	const struct cond_event_key	*k;
+	uint64_t			 bytes;
+	size_t				 n;
 
+	if (c->keys == 0)
+		return event_may_match(c, p, stop);
 	memcpy(&bytes, p, sizeof(bytes));
-	for (i = 0; i < c->keys; i++)
-		if ((bytes & c->key[i].mask) == c->key[i].bytes)
+	for (k = c->key; k < c->key + c->keys; k++) {
+		n = k->name.n;
+		if ((bytes & k->mask) == k->bytes && (size_t)(stop - p) >= n &&
+		    (n <= sizeof(bytes) || memcmp(p, k->name.p, n) == 0) &&
+		    (p + n == stop || p[n] == '|'))
 			return true;
+	}
 	return false;
 }
 
@@ -164,121 +172,164 @@ line_ends(const char *p, uint16_t *at, where_fn *find)
 	return n;
 }
 
-/* cond_may_match, without literal; BLOCK + EVENT_KEY bytes at p can be read. */
-EACH_WAY bool
-event_is_wanted(const struct cond *c, const char *p, const char *stop, where_fn *find)
+/* Where from p on the literal is, or end: by its first and its last byte. */
+EACH_WAY const char *
+literal_at(struct slice lit, const char *p, const char *end, where_fn *find)
 {
-	size_t		 n = (size_t)(stop - p);
-	uint64_t	 bars = find(p, '|');
-	int		 i;
+	uint64_t	 bits;
+	const char	*at;
+
+	for (; end - p >= (ptrdiff_t)lit.n + BLOCK; p += BLOCK) {
+		bits = find(p, lit.p[0]) & find(p + lit.n - 1, lit.p[lit.n - 1]);
+		for (; bits != 0; bits &= bits - 1) {
+			at = p + __builtin_ctzll(bits);
+			if (memcmp(at, lit.p, lit.n) == 0)
+				return at;
+		}
+	}
+	at = memmem(p, (size_t)(end - p), lit.p, lit.n);
+	return at == NULL ? end : at;
+}
+
+struct scan {
+	const struct cond *c;
+	const char	*end;
+	const char	*hit;		/* where the literal is next, if found; else it is not before */
+	bool		 found;
+	size_t		 lines;		/* passed over */
+};
+
+/*
+ * Has the line the literal?  No more than a window is searched at once, for
+ * the next call knows nothing of it.
+ */
+EACH_WAY bool
+has_literal(struct scan *s, const char *p, const char *stop, where_fn *find)
+{
+	struct slice	 lit = s->c->literal;
+	const char	*at, *to;
+
+	if (s->hit < p) {
+		s->hit = p;
+		s->found = false;
+	}
+	while (!s->found && s->hit < stop) {
+		to = (size_t)(s->end - s->hit) > WINDOW + lit.n ?
+		    s->hit + WINDOW + lit.n : s->end;
+		at = literal_at(lit, s->hit, to, find);
+		s->found = at != to;
+		s->hit = s->found || to == s->end ? at : to - lit.n + 1;
+	}
+	return s->found && s->hit < stop && lit.n <= (size_t)(stop - s->hit);
+}
+
+/* cond_may_match; BLOCK + EVENT_KEY bytes at p can be read. */
+EACH_WAY bool
+line_is_wanted(struct scan *s, const char *p, const char *stop, where_fn *find)
+{
+	const struct cond	*c = s->c;
+	size_t			 n = (size_t)(stop - p);
+	uint64_t		 bars;
+	int			 i;
 
 	if (n < START_LENGTH || memcmp(p, START, START_LENGTH) != 0)
 		return true;
-	bars &= n < BLOCK ? (1ULL << n) - 1 : UINT64_MAX;
+	if (c->literal.n != 0) {
+		if (!has_literal(s, p, stop, find))
+			return false;
+		if (c->events == ALL_EVENTS)
+			return true;
+	}
+	bars = find(p, '|') & (n < BLOCK ? (1ULL << n) - 1 : UINT64_MAX);
 	for (i = 0; i < BARS; i++)
 		bars &= bars - 1;
 	if (bars == 0 || !is_digit(p[START_LENGTH]))
 		return line_may_match(c, slice_make(p, n));
 	p += __builtin_ctzll(bars) + 1;
-	return key_may_match(c, p) && event_may_match(c, p, stop);
+	return name_is_wanted(c, p, stop);
 }
 
 /*
- * From p on, where a line begins that cond_may_match is true for, or one too
- * near to end, which is behind the last LF.  Counts the lines passed over.
+ * From p on, where a line begins that cond_may_match is true for, or one whose
+ * end is not before s->end or too near to it.
  */
 EACH_WAY const char *
-pass_events(const struct cond *c, const char *p, const char *end, size_t *lines,
-    where_fn *find)
+pass_chunks(struct scan *s, const char *p, where_fn *find)
 {
 	uint16_t	 at[CHUNK + 2];
 	const char	*chunk, *stop;
 	size_t		 i, n;
 
-	for (chunk = p; end - chunk >= CHUNK + BLOCK + EVENT_KEY; chunk += CHUNK) {
+	if (s->end - p < CHUNK + BLOCK + EVENT_KEY)
+		return p;
+	/* Often the next line is wanted again: then no more need be known. */
+	if ((stop = line_end(p, s->end, find)) == NULL || line_is_wanted(s, p, stop, find))
+		return p;
+	s->lines++;
+	for (chunk = p = stop + 1; s->end - chunk >= CHUNK + BLOCK + EVENT_KEY;
+	    chunk += CHUNK) {
 		n = line_ends(chunk, at, find);
-		for (i = 0; i < n; i++, p = stop + 1, ++*lines) {
+		for (i = 0; i < n; i++, p = stop + 1, s->lines++) {
 			stop = chunk + at[i];
-			if (event_is_wanted(c, p, stop, find))
+			if (line_is_wanted(s, p, stop, find))
 				return p;
 		}
 	}
 	return p;
 }
 
-/* The same, one line after the other, where bytes are to be found too. */
+/* The same to the last line that has an end. */
 EACH_WAY const char *
-pass_lines(const struct cond *c, const char *p, const char *end, size_t *lines,
-    where_fn *find)
+pass(struct scan *s, const char *p, where_fn *find)
 {
-	const char	*hit = NULL, *stop;
-	struct slice	 lit = c->literal;
+	const char	*stop;
 
-	for (; p < end; p = stop + 1, ++*lines) {
-		if (end - p < (ptrdiff_t)START_LENGTH || memcmp(p, START, START_LENGTH) != 0)
-			return p;
-		stop = line_end(p, end, find);
-		if (lit.n != 0 && (hit == NULL || hit < p) && hit != end)
-			hit = memmem(p, (size_t)(end - p), lit.p, lit.n);
-		if (hit == NULL)
-			hit = end;
-		if ((lit.n == 0 || (hit < stop && lit.n <= (size_t)(stop - hit))) &&
-		    line_may_match(c, slice_make(p, (size_t)(stop - p))))
-			return p;
-	}
+	for (p = pass_chunks(s, p, find); p < s->end; p = stop + 1, s->lines++)
+		if ((stop = line_end(p, s->end, find)) == NULL ||
+		    cond_may_match(s->c, slice_make(p, (size_t)(stop - p))))
+			break;
 	return p;
 }
 
-EACH_WAY const char *
-pass(const struct cond *c, const char *p, const char *end, size_t *lines, where_fn *find)
-{
-	if (c->literal.n == 0)
-		p = pass_events(c, p, end, lines, find);
-	return pass_lines(c, p, end, lines, find);
-}
-
 static const char *
-pass_plain(const struct cond *c, const char *p, const char *end, size_t *lines)
+pass_plain(struct scan *s, const char *p)
 {
-	return pass(c, p, end, lines, where);
+	return pass(s, p, where);
 }
 
 #ifdef __x86_64__
 
 static AVX2 const char *
-pass_avx2(const struct cond *c, const char *p, const char *end, size_t *lines)
+pass_avx2(struct scan *s, const char *p)
 {
-	return pass(c, p, end, lines, where_avx2);
+	return pass(s, p, where_avx2);
 }
 
 #endif
 
 static const char *
-pass_best(const struct cond *c, const char *p, const char *end, size_t *lines)
+pass_best(struct scan *s, const char *p)
 {
 #ifdef __x86_64__
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
 	    __builtin_cpu_supports("bmi2"))
-		return pass_avx2(c, p, end, lines);
+		return pass_avx2(s, p);
 #endif
-	return pass_plain(c, p, end, lines);
+	return pass_plain(s, p);
 }
 
 void
 cond_skip(const struct cond *c, struct linebuf *b)
 {
-	const char	*start = b->buf + b->start, *p = start, *lf;
-	size_t		 lines = 0;
+	struct scan	 s = { .c = c, .end = b->buf + b->end, .hit = b->buf };
+	const char	*start = b->buf + b->start, *p;
 
 	if (b->skip || b->start == b->end ||
 	    (c->literal.n == 0 && c->events == ALL_EVENTS))
 		return;
-	lf = memrchr(p + b->seen, '\n', b->end - b->start - b->seen);
-	if (lf == NULL)
-		return;
-	if ((p = pass_best(c, p, lf + 1, &lines)) == start)
+	if ((p = pass_best(&s, start)) == start)
 		return;
 	b->start += (size_t)(p - start);
 	b->seen = 0;
-	b->number += lines;
+	b->number += s.lines;
 }

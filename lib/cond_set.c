@@ -104,6 +104,7 @@ cond_set_text(struct cond_set *set, struct slice s)
 	if (s.n != 0)
 		memcpy(copy, s.p, s.n);
 	*slot = slice_make(copy, s.n);
+	set->only = *slot;
 	set->texts++;
 	return 0;
 }
@@ -111,17 +112,9 @@ cond_set_text(struct cond_set *set, struct slice s)
 bool
 cond_set_has_text(const struct cond_set *set, struct slice s)
 {
+	if (set->texts == 1)
+		return equal(set->fold, set->only, s);
 	return set->texts != 0 && find(set, s)->p != NULL;
-}
-
-struct slice
-cond_set_only_text(const struct cond_set *set)
-{
-	size_t	 i = 0;
-
-	while (set->slot[i].p == NULL)
-		i++;
-	return set->slot[i];
 }
 
 int

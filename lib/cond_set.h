@@ -29,6 +29,7 @@ struct cond_set {
 	enum cond_fold	 fold;		/* set before the first text */
 	struct slice	*slot;		/* SLICE_NONE: free; the texts are the set's */
 	size_t		 slots, texts;
+	struct slice	 only;		/* the text, if there is one alone */
 	struct cond_range *range;	/* sorted and apart once cond_set_done */
 	size_t		 ranges, room;
 };
@@ -42,8 +43,6 @@ void	cond_set_free(struct cond_set *);
 
 bool	cond_set_has_text(const struct cond_set *, struct slice);
 bool	cond_set_has_key(const struct cond_set *, struct cond_key);
-/* Of a set with one text. */
-struct slice cond_set_only_text(const struct cond_set *);
 /* -1, 0 or 1 as memcmp. */
 int	cond_key_compare(struct cond_key, struct cond_key);
 
