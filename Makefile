@@ -25,9 +25,10 @@ FUZZ_CC =	clang
 FUZZ_SECONDS =	600
 KILLS =		500
 
-LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls 2>/dev/null || :
+LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libpcre2-8 2>/dev/null || :
 BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
 SMTPD_LIBS !=	pkg-config --libs libevent libtls 2>/dev/null || echo -levent -ltls
+PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
 
 CPP_ALL =	-I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
@@ -44,15 +45,19 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 # -- what there is --------------------------------------------------------
 
-LIB_OBJS =	lib/addr.o lib/fmt.o lib/fmt_anon.o lib/fmt_columns.o \
+LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
+		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
+		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
+		lib/fmt.o lib/fmt_anon.o lib/fmt_columns.o \
 		lib/fmt_dialect.o lib/fmt_hash.o lib/fmt_human.o \
 		lib/fmt_json.o lib/fmt_logfmt.o lib/fmt_prom.o \
 		lib/fmt_template.o lib/fmt_text.o lib/fmt_time.o \
-		lib/input.o lib/linebuf.o lib/nearest.o \
+		lib/hold.o lib/input.o lib/linebuf.o lib/nearest.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o \
 		lib/report_parse.o lib/report_part.o lib/report_queue.o \
 		lib/report_quick.o \
-		lib/report_table.o lib/report_time.o lib/report_write.o lib/smtp_data.o \
+		lib/report_table.o lib/report_time.o lib/report_write.o \
+		lib/smtp_data.o \
 		lib/smtp_header.o lib/smtp_path.o lib/u64map.o lib/utf8.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
@@ -90,7 +95,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
-TOOLS =		bin/rptcut bin/rptfmt bin/rpttap
+TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
@@ -144,13 +149,13 @@ smtpd/sendmail: $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a
 	    $(BSD_LIBS)
 
 $(TOOLS): $(TOOLS:=.o) build/lib.a
-	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(PCRE_LIBS) $(BSD_LIBS)
 
 # A test says in its source which objects beyond lib it needs.
 $(UNIT): $(UNIT:=.o) $(OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o \
 	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $@.c` build/lib.a \
-	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(BSD_LIBS)
+	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
 
 # The same once more for the sanitizers, in a directory of its own.  A suffix
 # rule cannot reach from there to the sources, so each object's rule is this
@@ -175,13 +180,13 @@ $(A)/smtpd/sendmail: $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o $(A)/lib.a
 	    $(A)/lib.a $(BSD_LIBS)
 
 $(TOOLS:%=$(A)/%): $(TOOLS:%=$(A)/%.o) $(A)/lib.a
-	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)
+	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(PCRE_LIBS) $(BSD_LIBS)
 
 $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o \
 	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $(@:$(A)/%=%).c | \
 	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a \
-	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(BSD_LIBS)
+	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
 
 $(LOAD): $(LOAD).o
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(BSD_LIBS)
@@ -199,7 +204,7 @@ sanitized: $(PROGRAMS:%=$(A)/%) $(UNIT:%=$(A)/%) $(FUZZ:%=$(A)/%)
 $(FUZZ:%=$(A)/%): $(FUZZ_OBJS:%=$(A)/%) $(A)/tests/fuzz/driver.o $(OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/tests/fuzz/driver.o \
 	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $(@:$(A)/%=%).c | \
-	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a $(SMTPD_LIBS) $(BSD_LIBS)
+	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a $(SMTPD_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
 
 fuzz:
 	SECONDS_EACH="$(FUZZ_SECONDS)" \
