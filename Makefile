@@ -52,7 +52,7 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/fmt_dialect.o lib/fmt_hash.o lib/fmt_human.o \
 		lib/fmt_json.o lib/fmt_logfmt.o lib/fmt_prom.o \
 		lib/fmt_template.o lib/fmt_text.o lib/fmt_time.o \
-		lib/hold.o lib/input.o lib/linebuf.o lib/nearest.o \
+		lib/fmt_vertical.o lib/hold.o lib/input.o lib/linebuf.o lib/nearest.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o \
 		lib/report_parse.o lib/report_part.o lib/report_queue.o \
 		lib/report_quick.o \

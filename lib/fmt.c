@@ -23,7 +23,7 @@ static const struct fmt_row rows[] = {
 	    fmt_csv_begin, fmt_csv_record, NULL },
 	{ 't', false, FMT_TIMES | FMT_FIELDS | FMT_ABSENT, "", fmt_columns_init,
 	    fmt_tsv_begin, fmt_tsv_record, NULL },
-	{ 'x', false, FMT_TIMES, "", NULL, NULL, fmt_vertical_record, NULL },
+	{ 'x', false, FMT_TIMES, "", fmt_vertical_init, NULL, fmt_vertical_record, NULL },
 	{ 'p', true, FMT_TIMES | FMT_ABSENT, "-", fmt_template_init, NULL,
 	    fmt_template_record, fmt_template_free },
 	{ 'V', true, FMT_FOREIGN, "", fmt_dialect_init, NULL, fmt_dialect_record, NULL },

@@ -28,11 +28,28 @@ put_doubled(struct outbuf *out, struct slice s)
 	outbuf_char(out, '"');
 }
 
+static bool
+wants_quotes(struct slice s)
+{
+	uint64_t	 w;
+	size_t		 i;
+
+	if (s.n > 0 && (s.p[0] == ' ' || s.p[s.n - 1] == ' '))
+		return true;
+	for (i = 0; i + 8 <= s.n; i += 8) {
+		w = fmt_load8(s.p + i);
+		if (((fmt_bytes_of(w, ',') | fmt_bytes_of(w, '"')) & FMT_HIGH) != 0)
+			break;
+	}
+	for (; i < s.n && s.p[i] != ',' && s.p[i] != '"'; i++)
+		;
+	return i < s.n;
+}
+
 static void
 put_csv(struct outbuf *out, struct slice s)
 {
-	if (s.n > 0 && (memchr(s.p, ',', s.n) != NULL ||
-	    memchr(s.p, '"', s.n) != NULL || s.p[0] == ' ' || s.p[s.n - 1] == ' '))
+	if (wants_quotes(s))
 		put_doubled(out, s);
 	else
 		fmt_put_text(out, s);

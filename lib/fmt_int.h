@@ -58,6 +58,27 @@ fmt_bytes_unsafe(uint64_t w)
 	return (w - FMT_ONES * 0x20) | fmt_bytes_of(w, 0x7f) | w;
 }
 
+/* -- names that are put together once -- */
+
+#define FMT_KEY_MAX	24
+
+struct fmt_key {
+	uint8_t	 n;
+	char	 text[FMT_KEY_MAX + 1];
+};
+
+/* A copy of constant length from key on, of which n bytes count: no call, no loop. */
+static inline void
+fmt_put_key(struct outbuf *out, const char *key, size_t n)
+{
+	if (OUTBUF_SIZE - out->n <= FMT_KEY_MAX) {
+		outbuf_put(out, key, n);
+		return;
+	}
+	memcpy(out->buf + out->n, key, FMT_KEY_MAX);
+	out->n += n;
+}
+
 /* -- fmt_time.c -- */
 
 int	fmt_clock_init(struct fmt *);
@@ -94,6 +115,7 @@ void	fmt_csv_begin(struct fmt *, struct outbuf *);
 void	fmt_csv_record(struct fmt *, struct outbuf *, const struct report *);
 void	fmt_tsv_begin(struct fmt *, struct outbuf *);
 void	fmt_tsv_record(struct fmt *, struct outbuf *, const struct report *);
+int	fmt_vertical_init(struct fmt *);
 void	fmt_vertical_record(struct fmt *, struct outbuf *, const struct report *);
 int	fmt_template_init(struct fmt *);
 void	fmt_template_record(struct fmt *, struct outbuf *, const struct report *);

@@ -1,37 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * logfmt: name=value, quoted where it has to be; and the vertical format.
+ * logfmt: name=value, quoted where it has to be.
  */
 #include <stdio.h>
 
 #include "lib/fmt_int.h"
-#include "lib/report_list.h"
-
-#define NAME_WIDTH	13	/* the longest name of a field */
-
-#define KEY_MAX		24
-
-struct key {
-	uint8_t	 n;
-	char	 text[KEY_MAX + 1];	/* " name=" */
-};
-
-/* A copy of constant length, of which n bytes count: no call, no loop. */
-static inline void
-put_key(struct outbuf *out, const char *key, size_t n)
-{
-	if (OUTBUF_SIZE - out->n <= KEY_MAX) {
-		outbuf_put(out, key, n);
-		return;
-	}
-	memcpy(out->buf + out->n, key, KEY_MAX);
-	out->n += n;
-}
 
 int
 fmt_logfmt_init(struct fmt *f)
 {
-	struct key	*keys;
+	struct fmt_key	*keys;
 	enum field	 field;
 
 	if (fmt_state(f, RF_MAX * sizeof(*keys)) == -1)
@@ -77,7 +55,7 @@ put_value(struct outbuf *out, struct slice s)
 void
 fmt_logfmt_record(struct fmt *f, struct outbuf *out, const struct report *r)
 {
-	const struct key	*keys = f->state;
+	const struct fmt_key	*keys = f->state;
 	struct report_name	 name = { RF_VERSION, PART_WHOLE };
 	struct slice		 value;
 	const uint8_t		*p;
@@ -87,45 +65,9 @@ fmt_logfmt_record(struct fmt *f, struct outbuf *out, const struct report *r)
 		name.field = *p;
 		if (!fmt_value(f, r, name, &value))
 			continue;
-		put_key(out, keys[*p].text + skip, keys[*p].n - skip);
+		fmt_put_key(out, keys[*p].text + skip, keys[*p].n - skip);
 		skip = 0;
 		put_value(out, value);
-	}
-	outbuf_char(out, '\n');
-}
-
-static void
-put_vertical(struct outbuf *out, enum field field, struct slice value)
-{
-	const char	*name = report_fields[field].name;
-	size_t		 n = strlen(name);
-
-	outbuf_put(out, name, n);
-	if (value.n > 0) {
-		for (; n <= NAME_WIDTH; n++)
-			outbuf_char(out, ' ');
-		fmt_put_text(out, value);
-	}
-	outbuf_char(out, '\n');
-}
-
-/* A value a line, an item of a list a line, a blank line behind the record. */
-void
-fmt_vertical_record(struct fmt *f, struct outbuf *out, const struct report *r)
-{
-	struct report_name	 name = { RF_VERSION, PART_WHOLE };
-	struct slice		 value, item;
-	const uint8_t		*p;
-
-	for (p = f->order[r->event]; *p != RF_MAX; p++) {
-		name.field = *p;
-		if (report_has(r, *p) && report_is_list(r->event, *p)) {
-			value = r->field[*p];
-			while (report_item(&value, &item) == 1)
-				put_vertical(out, *p, report_decode(item,
-				    f->scratch, f->scratch_size));
-		} else if (fmt_value(f, r, name, &value))
-			put_vertical(out, *p, value);
 	}
 	outbuf_char(out, '\n');
 }

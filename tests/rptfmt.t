@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 107
+plan 109
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -294,6 +294,9 @@ rpt_lost_lines_total{subsystem="smtp-in"} 12
 rpt_other_lines_total{class="foreign"} 1
 rpt_other_lines_total{class="malformed"} 1
 rpt_last_event_timestamp_seconds 1541750433' "-P"
+is "$(grep -vE '^(# (HELP|TYPE) rpt_[a-z_]+ [A-Za-z].*|rpt_[a-z_]+(\{[a-z]+="[A-Za-z0-9.-]+"(,[a-z]+="[A-Za-z0-9.-]+")*\})? [0-9]+)$' out.prom)" "" \
+    "every line is of the text format"
+is "$(sed 's/ [0-9]*$//' out.prom | sort | uniq -d)" "" "none stands there twice"
 ok "no other file is left" test ! -e out.prom.tmp
 printf 'report|0.7|0|smtp-in|tx-rcpt|1f|f8|made-up|x\n' | rptfmt -P odd.prom
 printf 'report|0.7|0|smtp-in|timeout|1f\n' | rptfmt -P usual.prom
