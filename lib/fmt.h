@@ -8,6 +8,7 @@
  */
 #include "lib/outbuf.h"
 #include "lib/report.h"
+#include "lib/report_time.h"
 #include "lib/report_part.h"
 
 struct fmt_anon;
@@ -32,13 +33,9 @@ struct fmt_row {
 
 enum fmt_times { FMT_AS_IS, FMT_STRFTIME, FMT_RELATIVE, FMT_INCREMENT };
 
-#define FMT_TIME_MAX	256	/* longest time */
-
 struct fmt_clock {
-	char		 text[FMT_TIME_MAX];	/* of the last time shown */
-	size_t		 n;
-	uint64_t	 key;		/* which time that is */
-	bool		 fractions;	/* it has %N: no two times are alike */
+	struct time_format format;	/* with -T */
+	char		 text[32];	/* of the last difference */
 	uint64_t	 first, previous, now;	/* of the lines; with -r and -i */
 	bool		 started;
 };
