@@ -4,9 +4,11 @@
 
 /*
  * The input of a tool: the lines of files one after the other ("-" is standard
- * input, and so is no file), cut into records, and the words for what is wrong
- * with one.
+ * input, and so is no file; .gz, .zst and .xz are read through gzip, zstd and
+ * xz), cut into records, and the words for what is wrong with one.
  */
+#include <sys/types.h>
+
 #include <stddef.h>
 
 #include "lib/linebuf.h"
@@ -16,10 +18,12 @@
 
 struct input {
 	char		*const *files;	/* what is left, to NULL */
-	const char	*name;		/* of the file being read */
+	const char	*name;		/* of the file being read, or what failed of it */
 	struct linebuf	 lines;
 	size_t		 malformed;	/* lines so far */
 	int		 open;
+	pid_t		 child;		/* the decompressor, or 0 */
+	char		 label[256];	/* a name that tells its program too */
 	char		 text[512];	/* what input_complaint returned */
 };
 
@@ -29,10 +33,14 @@ void	input_free(struct input *);
 /*
  * 1 and the next record with its class, whose slices are valid until the next
  * call; 0 at the end.  -1 with errno if the file in->name cannot be opened or
- * read: the next call goes on with the next file.  out as in linebuf_next.
+ * read (its decompressor is missing, or EIO: has failed): the next call goes on
+ * with the next file.  out as in linebuf_next.
  */
 int	input_next(struct input *, struct outbuf *out, struct report *,
 	    enum report_class *);
+/* Its two halves, for whoever can tell from a line that it need not be parsed. */
+int	input_line(struct input *, struct outbuf *out, struct slice *line);
+enum report_class input_parse(struct input *, struct report *, struct slice line);
 /*
  * Counts a malformed record.  The text that names it and quotes its beginning
  * (valid until the next call), or NULL if enough of them have been named.

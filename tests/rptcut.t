@@ -3,7 +3,7 @@
 # rptcut(1): columns by name, by part, by number; what is absent or malformed.
 . tests/lib.sh
 
-plan 42
+plan 49
 
 V1=seed-v1.log
 
@@ -152,3 +152,37 @@ is "$? $got" "2 rptcut: stdout: No space left on device" "a full disk is said"
 rptcut -l >vocabulary
 is "$(grep -c '^event' vocabulary) $(grep '^field	src' vocabulary) $(grep -c '^dialect' vocabulary)" \
     "24 field	src	.ip.port 11" "-l lists events, fields and dialects"
+
+# files that a decompressor reads
+for program in gzip zstd xz; do
+	case $program in
+	gzip) suffix=gz ;;
+	zstd) suffix=zst ;;
+	*) suffix=xz ;;
+	esac
+	if ! command -v $program >/dev/null; then
+		skip ".$suffix is read through $program" "no $program"
+		continue
+	fi
+	$program -c $V1 >packed.$suffix
+	rptcut -f event,time log packed.$suffix - <log >got
+	cat log $V1 log | rptcut -f event,time >expected
+	same got expected ".$suffix is read through $program"
+done
+head -c 300 packed.gz >torn.gz
+got=$(rptcut -f event torn.gz $V1 2>&1 >torn)
+is "$? $(echo "$got" | grep '^rptcut') $(tail -n 1 torn)" \
+    "2 rptcut: torn.gz: gzip: Input/output error tx-rcpt" "a torn file is said, the next one read"
+got=$(PATH=/nonexistent "$BIN/rptcut" -f event packed.gz $V1 2>&1 >torn)
+is "$? $got $(wc -l <torn | tr -d ' ')" \
+    "2 rptcut: packed.gz: gzip: No such file or directory 60" "a missing decompressor is named"
+
+# what stands in lines
+perl -e 'print "report|0.7|1.5|smtp-in|protocol-client|c7|", $_, "\n" for
+    "A\r", "B\0B", "\xff\xfe", "|", "x" x 65536, "y" x 300000; print "\n"' >odd
+rptcut -f command odd >got
+perl -e 'print "$_\n" for "A\r", "B\0B", "\xff\xfe", "|", "x" x 65536, "y" x 300000' >expected
+same got expected "CR, NUL, 8-bit bytes, bars and long lines in a value"
+perl -e '$| = 1; while (sysread STDIN, $b, 4093) { syswrite STDOUT, $b }' <odd |
+    rptcut -f command >got
+same got expected "the same in pieces"
