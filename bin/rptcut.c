@@ -8,10 +8,15 @@
 #include <unistd.h>
 
 #include "lib/input.h"
-#include "lib/nearest.h"
 #include "lib/outbuf.h"
 #include "lib/report.h"
+#include "lib/report_list.h"
+#include "lib/report_name.h"
 #include "lib/report_part.h"
+#include "lib/report_time.h"
+
+#define DECODED	256	/* bytes of an encoded value at a time */
+#define UTC	"%Y-%m-%dT%H:%M:%SZ"
 
 /* What was asked for with -f: a name, or a range of numbers as in cut(1). */
 struct column {
@@ -22,8 +27,11 @@ struct column {
 
 static struct column	*columns;
 static size_t		 ncolumns;
-static bool		 complement, header, selected_only, quiet;
+static bool		 complement, header, selected_only, quiet, utc;
 static bool		 by_name, by_number;
+static bool		 wanted[EV_MAX];	/* it may have more of the list than the prefix */
+static const char	*time_text;
+static struct time_format	 times;
 static struct slice	 delimiter = { "\t", 1 };
 static struct slice	 absent = { "-", 1 };
 static char		 record_end = '\n';
@@ -31,7 +39,8 @@ static char		 record_end = '\n';
 static void
 usage(void)
 {
-	fputs("usage: rptcut [-0HQsv] [-d string] [-e string] -f list [file ...]\n"
+	fputs("usage: rptcut [-0HQsuv] [-d string] [-e string] [-T format] -f list\n"
+	    "              [file ...]\n"
 	    "       rptcut -l\n", stderr);
 	exit(2);
 }
@@ -39,43 +48,14 @@ usage(void)
 /* -- the list -- */
 
 static void
-no_such_part(struct slice s, enum field field)
-{
-	char		 have[64] = "";
-	enum part	 p;
-
-	for (p = PART_WHOLE + 1; p < PART_MAX; p++)
-		if (report_parts[p].type == report_fields[field].type) {
-			strlcat(have, " .", sizeof(have));
-			strlcat(have, report_parts[p].name, sizeof(have));
-		}
-	errx(2, "no such part: %.*s; %s has %s", (int)s.n, s.p,
-	    report_fields[field].name, *have == '\0' ? "none" : have + 1);
-}
-
-static void
 no_such_name(struct slice s)
 {
-	struct slice	 field = s;
-	struct nearest	 n;
-	enum field	 f;
+	char	 text[256];
 
-	if (s.n > 0 && memchr(s.p, '.', s.n) != NULL)
-		field.n = (size_t)((const char *)memchr(s.p, '.', s.n) - s.p);
 	if (s.n == 0)
 		errx(2, "an item of the list is empty");
-	if ((f = report_field_by_name(field)) != RF_MAX)
-		no_such_part(s, f);
-	nearest_init(&n, field);
-	for (f = 0; f < RF_MAX; f++)
-		nearest_try(&n, report_fields[f].name);
-	if (n.best[0] == NULL)
-		errx(2, "no event has a field %.*s; rptcut -l lists them",
-		    (int)s.n, s.p);
-	errx(2, "no event has a field %.*s; nearest: %s%s%s%s%s", (int)s.n, s.p,
-	    n.best[0], n.best[1] != NULL ? ", " : "",
-	    n.best[1] != NULL ? n.best[1] : "", n.best[2] != NULL ? ", " : "",
-	    n.best[2] != NULL ? n.best[2] : "");
+	report_name_explain(s, text, sizeof(text));
+	errx(2, "%s", text);
 }
 
 /* A number of at most nine digits at *p; 0 if there is none. */
@@ -169,17 +149,89 @@ struct row {			/* being written */
 };
 
 static void
-put_column(struct row *row, struct slice value)
+put_delimiter(struct row *row)
 {
 	if (row->columns++ > 0)
 		outbuf_slice(row->out, delimiter);
-	outbuf_slice(row->out, value);
 }
 
+/* A part at a time, none of which ends within the three bytes of a unit. */
 static void
-put_field(struct row *row, const struct report *r, enum field f)
+put_decoded(struct outbuf *out, struct slice s)
 {
-	put_column(row, report_has(r, f) ? r->field[f] : absent);
+	char		 buf[DECODED];
+	struct slice	 part;
+
+	if (s.n == 0 || memchr(s.p, '%', s.n) == NULL) {
+		outbuf_slice(out, s);
+		return;
+	}
+	while (s.n > 0) {
+		part = slice_make(s.p, s.n < DECODED ? s.n : DECODED);
+		if (part.n < s.n && part.p[part.n - 1] == '%')
+			part.n--;
+		else if (part.n < s.n && part.p[part.n - 2] == '%')
+			part.n -= 2;
+		outbuf_slice(out, report_decode(part, buf, sizeof(buf)));
+		s = slice_make(s.p + part.n, s.n - part.n);
+	}
+}
+
+/* The part of each item; what none has is absent as a whole. */
+static void
+put_items(struct outbuf *out, struct slice list, struct report_name name)
+{
+	struct slice	 rest = list, item, part;
+	bool		 any = false;
+
+	while (!any && report_item(&rest, &item))
+		any = report_text_part(item, name, &part);
+	if (!any) {
+		outbuf_slice(out, absent);
+		return;
+	}
+	for (rest = list; report_item(&rest, &item);) {
+		if (item.p != list.p)
+			outbuf_char(out, ',');
+		outbuf_slice(out, report_text_part(item, name, &part) ? part : absent);
+	}
+}
+
+/* Several items stay encoded: their commas tell them apart. */
+static void
+put_derived(struct outbuf *out, const struct report *r, struct report_name name)
+{
+	struct slice	 whole = r->field[name.field], value;
+
+	if (memchr(whole.p, ',', whole.n) != NULL &&
+	    report_is_list(r->event, name.field)) {
+		if (name.part == PART_WHOLE)
+			outbuf_slice(out, whole);
+		else
+			put_items(out, whole, name);
+	} else if (report_text_part(whole, name, &value))
+		put_decoded(out, value);
+	else
+		outbuf_slice(out, absent);
+}
+
+static inline void
+put_name(struct row *row, const struct report *r, struct report_name name)
+{
+	struct slice	 value;
+
+	put_delimiter(row);
+	if (!report_has(r, name.field))
+		outbuf_slice(row->out, absent);
+	else if (time_text != NULL && report_fields[name.field].type == RT_TIME)
+		outbuf_slice(row->out, time_format_text(&times, r->field[name.field]));
+	else if (report_is_derived(r->event) && name.field > RF_SESSION)
+		put_derived(row->out, r, name);
+	else if (name.part == PART_WHOLE)
+		outbuf_slice(row->out, r->field[name.field]);
+	else
+		outbuf_slice(row->out,
+		    report_value(r, name, &value) ? value : absent);
 }
 
 /* The next field of a line, of all its bars; *p is NULL after the last. */
@@ -203,11 +255,15 @@ put_range(struct row *row, struct slice line, size_t from, size_t to)
 
 	for (i = 1; i <= to && p != NULL; i++) {
 		field = next_field(&p, line.p + line.n);
-		if (i >= from)
-			put_column(row, field);
+		if (i < from)
+			continue;
+		put_delimiter(row);
+		outbuf_slice(row->out, field);
 	}
-	if (i <= from)
-		put_column(row, absent);
+	if (i <= from) {
+		put_delimiter(row);
+		outbuf_slice(row->out, absent);
+	}
 }
 
 static bool
@@ -230,14 +286,12 @@ static void
 put_columns(struct row *row, const struct report *r)
 {
 	const struct column	*c;
-	struct slice		 value;
 
 	for (c = columns; c < columns + ncolumns; c++)
 		if (c->from != 0)
 			put_range(row, r->line, c->from, c->to);
 		else
-			put_column(row,
-			    report_value(r, c->name, &value) ? value : absent);
+			put_name(row, r, c->name);
 }
 
 static bool
@@ -260,10 +314,10 @@ put_other_names(struct row *row, const struct report *r)
 
 	for (f = RF_VERSION; f <= RF_SESSION; f++)
 		if (!is_listed(f))
-			put_field(row, r, f);
+			put_name(row, r, (struct report_name){ f, PART_WHOLE });
 	for (; *field != RF_VERSION; field++)
 		if (!is_listed(*field))
-			put_field(row, r, *field);
+			put_name(row, r, (struct report_name){ *field, PART_WHOLE });
 }
 
 static void
@@ -278,8 +332,10 @@ put_other_numbers(struct row *row, const struct report *r)
 		for (k = 0; k < ncolumns; k++)
 			if (i >= columns[k].from && i <= columns[k].to)
 				break;
-		if (k == ncolumns)
-			put_column(row, field);
+		if (k < ncolumns)
+			continue;
+		put_delimiter(row);
+		outbuf_slice(row->out, field);
 	}
 }
 
@@ -289,8 +345,10 @@ put_header(struct outbuf *out)
 	struct row	 row = { .out = out };
 	size_t		 i;
 
-	for (i = 0; i < ncolumns; i++)
-		put_column(&row, columns[i].text);
+	for (i = 0; i < ncolumns; i++) {
+		put_delimiter(&row);
+		outbuf_slice(out, columns[i].text);
+	}
 	outbuf_char(out, record_end);
 }
 
@@ -312,20 +370,35 @@ put_record(struct outbuf *out, const struct report *r)
 	return true;
 }
 
+/* What the columns need of a line: its parameters only if they may hold one. */
+static enum report_class
+parse(struct report *r, struct slice line)
+{
+	struct slice		 params;
+	enum report_class	 class = report_parse_prefix(r, line, &params);
+
+	return class == REPORT_KNOWN && wanted[r->event] ?
+	    report_parse_params(r, params) : class;
+}
+
 static int
 cut(struct input *in, struct outbuf *out)
 {
 	struct report		 r;
+	struct slice		 line;
 	enum report_class	 class;
 	const char		*why;
 	bool			 any = false;
 	int			 n, status = 0;
 
-	while ((n = input_next(in, out, &r, &class)) != 0) {
+	while ((n = input_line(in, out, &line)) != 0) {
 		if (n == -1) {
 			warn("%s", in->name);
 			status = 2;
-		} else if (class == REPORT_KNOWN)
+			continue;
+		}
+		class = input_class(in, &r, parse(&r, line));
+		if (class == REPORT_KNOWN)
 			any |= put_record(out, &r);
 		else if (class == REPORT_MALFORMED) {
 			status = 2;
@@ -336,6 +409,36 @@ cut(struct input *in, struct outbuf *out)
 	if (in->malformed > INPUT_COMPLAINTS && !quiet)
 		warnx("%zu malformed lines in all", in->malformed);
 	return status == 0 && selected_only && !any ? 1 : status;
+}
+
+static bool
+has_field(const uint8_t *order, enum field f)
+{
+	for (; *order != RF_VERSION; order++)
+		if (*order == f)
+			return true;
+	return false;
+}
+
+/* Some dialect's form of the event has a field of the list. */
+static bool
+is_wanted(enum event_id e)
+{
+	const struct report_order	*o;
+	size_t				 i;
+
+	if (complement)
+		return true;
+	for (i = 0; i < ncolumns; i++) {
+		if (columns[i].from != 0 || columns[i].name.field <= RF_SESSION)
+			continue;
+		if (has_field(report_events[e].field, columns[i].name.field))
+			return true;
+		for (o = report_orders; o->upto != DIALECT_MAX; o++)
+			if (o->event == e && has_field(o->field, columns[i].name.field))
+				return true;
+	}
+	return false;
 }
 
 /* Options that would contradict each other. */
@@ -363,9 +466,10 @@ main(int argc, char *argv[])
 {
 	struct input	 in;
 	struct outbuf	 out;
+	enum event_id	 e;
 	int		 ch, status;
 
-	while ((ch = getopt(argc, argv, "0d:e:f:HlQsv")) != -1)
+	while ((ch = getopt(argc, argv, "0d:e:f:HlQsT:uv")) != -1)
 		switch (ch) {
 		case '0':
 			record_end = '\0';
@@ -391,6 +495,12 @@ main(int argc, char *argv[])
 		case 's':
 			selected_only = true;
 			break;
+		case 'T':
+			time_text = optarg;
+			break;
+		case 'u':
+			utc = true;
+			break;
 		case 'v':
 			complement = true;
 			break;
@@ -398,6 +508,12 @@ main(int argc, char *argv[])
 			usage();
 		}
 	check_options();
+	if (utc && time_text == NULL)
+		time_text = UTC;
+	if (time_text != NULL && time_format_init(&times, time_text, utc) == -1)
+		errx(2, "time format too long: %s", time_text);
+	for (e = 0; e < EV_MAX; e++)
+		wanted[e] = is_wanted(e);
 	if (input_init(&in, argv + optind) == -1 ||
 	    outbuf_init(&out, STDOUT_FILENO) == -1)
 		err(2, NULL);

@@ -207,10 +207,8 @@ input_line(struct input *in, struct outbuf *out, struct slice *line)
 }
 
 enum report_class
-input_parse(struct input *in, struct report *r, struct slice line)
+input_class(const struct input *in, struct report *r, enum report_class class)
 {
-	enum report_class	 class = report_parse(r, line);
-
 	if (!in->lines.cut)
 		return class;
 	r->error = "line too long";
@@ -226,7 +224,7 @@ input_next(struct input *in, struct outbuf *out, struct report *r,
 	int		 n;
 
 	if ((n = input_line(in, out, &line)) == 1)
-		*class = input_parse(in, r, line);
+		*class = input_class(in, r, report_parse(r, line));
 	return n;
 }
 

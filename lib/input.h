@@ -38,9 +38,11 @@ void	input_free(struct input *);
  */
 int	input_next(struct input *, struct outbuf *out, struct report *,
 	    enum report_class *);
-/* Its two halves, for whoever can tell from a line that it need not be parsed. */
+/* The next line, not cut; answers as input_next does. */
 int	input_line(struct input *, struct outbuf *out, struct slice *line);
-enum report_class input_parse(struct input *, struct report *, struct slice line);
+/* The class of that line, of which report_parse or its halves have said class. */
+enum report_class input_class(const struct input *, struct report *,
+    enum report_class class);
 /*
  * Counts a malformed record.  The text that names it and quotes its beginning
  * (valid until the next call), or NULL if enough of them have been named.

@@ -164,6 +164,13 @@ report_has(const struct report *r, enum field f)
 
 /* Cuts line (no LF) into *r, which points into it.  Never fails otherwise than by its class. */
 enum report_class report_parse(struct report *r, struct slice line);
+/*
+ * Its two halves, for whoever may stop at the event: what the prefix says, and
+ * if that is REPORT_KNOWN, the parameters that it left.
+ */
+enum report_class report_parse_prefix(struct report *r, struct slice line,
+    struct slice *params);
+enum report_class report_parse_params(struct report *r, struct slice params);
 
 /* The microseconds since the epoch of a RT_TIME; -1 if it is none. */
 int	report_time(struct slice, uint64_t *usec);

@@ -372,7 +372,7 @@ event_of(const struct report *r)
 }
 
 enum report_class
-report_parse(struct report *r, struct slice line)
+report_parse_prefix(struct report *r, struct slice line, struct slice *params)
 {
 	static const struct slice	 start = { "report|", 7 };
 	struct slice			 rest, s;
@@ -397,13 +397,30 @@ report_parse(struct report *r, struct slice line)
 	if (!cut_class(&rest, &s, C_HEX) || s.n > 16)
 		return malformed(r, bad(r, RF_SESSION, "not 1 to 16 hexadecimal digits"));
 	set(r, RF_SESSION, s);
-	if ((r->event = event_of(r)) == EV_UNKNOWN)
-		return REPORT_FOREIGN;
-	if ((why = cut_parameters(r, rest)) != NULL)
+	*params = rest;
+	r->event = event_of(r);
+	return r->event == EV_UNKNOWN ? REPORT_FOREIGN : REPORT_KNOWN;
+}
+
+enum report_class
+report_parse_params(struct report *r, struct slice params)
+{
+	const char	*why = cut_parameters(r, params);
+
+	if (why != NULL)
 		return malformed(r, why);
 	if (r->dialect <= DIALECT_0_4 && report_has(r, RF_ADDRESS))
 		strip_brackets(&r->field[RF_ADDRESS]);
 	return REPORT_KNOWN;
+}
+
+enum report_class
+report_parse(struct report *r, struct slice line)
+{
+	struct slice		 params;
+	enum report_class	 class = report_parse_prefix(r, line, &params);
+
+	return class == REPORT_KNOWN ? report_parse_params(r, params) : class;
 }
 
 int
