@@ -96,7 +96,7 @@ EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
 
 LOAD =		tests/bench/smtp_load
-BENCH =		tests/bench/smtp_data_bench
+BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
 
 PROGRAMS =	$(DAEMON) $(TOOLS)
 OBJS =		$(LIB_OBJS) $(SMTPD_OBJS)
@@ -180,7 +180,7 @@ $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
 $(LOAD): $(LOAD).o
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(BSD_LIBS)
 
-$(BENCH): $(BENCH).o build/lib.a
+$(BENCH): $(BENCH:=.o) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
 
 check: all $(UNIT) $(LOAD) sanitized
@@ -204,6 +204,9 @@ kill: all $(LOAD)
 
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
+
+bench-tools: all $(BENCH)
+	sh tests/bench/tools
 
 lint:
 	prove tests/lint.t tests/layers.t
