@@ -46,7 +46,7 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 LIB_OBJS =	lib/addr.o lib/input.o lib/linebuf.o lib/nearest.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o \
-		lib/report_parse.o lib/report_part.o \
+		lib/report_parse.o lib/report_part.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o lib/smtp_data.o \
 		lib/smtp_header.o lib/smtp_path.o lib/u64map.o lib/utf8.o
 

@@ -6,6 +6,7 @@
 #include "lib/nitems.h"
 #include "lib/report.h"
 #include "lib/report_list.h"
+#include "lib/report_quick.h"
 
 /* Prefix fields are short and of few characters: found and checked in one go. */
 #define C_DIGIT		0x01
@@ -35,43 +36,6 @@ static inline bool
 is_class(char c, unsigned class)
 {
 	return (class_of[(unsigned char)c] & class) != 0;
-}
-
-/* -- eight bytes at a time -- */
-
-#define EACH(byte)	(0x0101010101010101ULL * (byte))
-
-static inline uint64_t
-eight(const char *p)
-{
-	uint64_t	 x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
-}
-
-/* The high bit of each byte of x, of which none is set, that is in from..to. */
-static inline uint64_t
-between(uint64_t x, char from, char to)
-{
-	return (x + EACH(0x80 - from)) & ~(x + EACH(0x7f - to)) & EACH(0x80);
-}
-
-static inline bool
-eight_digits(const char *p)
-{
-	uint64_t	 x = eight(p);
-
-	return (x & EACH(0x80)) == 0 && between(x, '0', '9') == EACH(0x80);
-}
-
-static inline bool
-eight_hex(const char *p)
-{
-	uint64_t	 x = eight(p);
-
-	return (x & EACH(0x80)) == 0 && (between(x, '0', '9') |
-	    between(x | EACH(0x20), 'a', 'f')) == EACH(0x80);
 }
 
 static inline void
@@ -130,11 +94,7 @@ cut_class(struct slice *rest, struct slice *field, unsigned class)
 
 	if (p == NULL)
 		return false;
-	end = p + rest->n;
-	if (class == C_HEX)
-		while (end - p >= 8 && eight_hex(p))
-			p += 8;
-	for (; p < end && is_class(*p, class); p++)
+	for (end = p + rest->n; p < end && is_class(*p, class); p++)
 		;
 	if (p == rest->p || (p < end && *p != '|'))
 		return false;
@@ -150,10 +110,7 @@ cut_time(struct slice *rest, struct slice *field)
 
 	if (p == NULL)
 		return false;
-	end = p + rest->n;
-	while (end - p >= 8 && eight_digits(p))
-		p += 8;
-	for (; p < end && is_class(*p, C_DIGIT); p++)
+	for (end = p + rest->n; p < end && is_class(*p, C_DIGIT); p++)
 		;
 	if (p == rest->p)
 		return false;
@@ -411,11 +368,7 @@ cut_versioned(struct report *r, struct slice *rest)
 static enum event_id
 event_of(const struct report *r)
 {
-	static const struct slice	 most = { "smtp-in", 7 };
-	struct slice			 s = r->field[RF_SUBSYSTEM];
-
-	return (s.n == most.n && memcmp(s.p, most.p, 7) == 0) ||
-	    is_word_of(s, subsystem_names, SUBSYSTEM_MAX) ?
+	return is_word_of(r->field[RF_SUBSYSTEM], subsystem_names, SUBSYSTEM_MAX) ?
 	    report_event_by_name(r->field[RF_EVENT]) : EV_UNKNOWN;
 }
 
@@ -427,11 +380,13 @@ report_parse_prefix(struct report *r, struct slice line, struct slice *params)
 	const char			*why;
 
 	r->line = line;
+	r->error = NULL;
+	r->culprit = RF_MAX;
+	if (report_quick(r, line, params))
+		return REPORT_KNOWN;
 	r->dialect = DIALECT_UNKNOWN;
 	r->event = EV_UNKNOWN;
 	r->present = 0;
-	r->error = NULL;
-	r->culprit = RF_MAX;
 	if (line.n == 0)
 		return REPORT_BLANK;
 	if (line.n < start.n || memcmp(line.p, start.p, start.n) != 0)
