@@ -3,7 +3,7 @@
 # rptcut(1): columns by name, by part, by number; what is absent or malformed.
 . tests/lib.sh
 
-plan 49
+plan 65
 
 V1=seed-v1.log
 
@@ -186,3 +186,77 @@ same got expected "CR, NUL, 8-bit bytes, bars and long lines in a value"
 perl -e '$| = 1; while (sysread STDIN, $b, 4093) { syswrite STDOUT, $b }' <odd |
     rptcut -f command >got
 same got expected "the same in pieces"
+
+# derived events
+cat >derived <<'END'
+report|0.7|1541750440.5|smtp-in|tx-summary|c73c0aff0dfb6250|fc08ce7d|commit|1541750432.25|8.250000|192.0.2.7:4242|192.0.2.1:25|mx.example.net|pass|EHLO|mx.example.net|TLSv1.3:AES:256||a%7Cb%2Cc@example.net|x%2Cy@example.org,z@example.com|ok,permfail|fc08ce7d00000001,|512||||250 2.0.0 a%7Cb 100%25
+report|0.7|1541750441.5|smtp-in|tx-summary|c73c0aff0dfb6251|fc08ce7e|open|1541750432.25|9.250000|||||||||<>|x%2Cy%25@example.org|ok|||||gap,late-start|
+END
+cut_is "a list of several is as it stands, of one decoded" "x%2Cy@example.org,z@example.com
+x,y%@example.org" -f recipient derived
+cut_is "parts of items" "x%2Cy,z example.org,example.com
+x,y% example.org" -d ' ' -f recipient.user,recipient.domain derived
+cut_is "other values are decoded" "a|b,c@example.net;250 2.0.0 a|b 100%;TLSv1.3
+<>;-;-" -d ';' -f sender,reply,tls.version derived
+cut_is "parts of the null sender" "a|b,c-example.net
+NONE-NONE" -e NONE -d - -f sender.user,sender.domain derived
+cut_is "an empty item keeps its place, an empty field is absent" "fc08ce7d00000001, -
+- gap,late-start" -d ' ' -f evpid,mark derived
+cut_is "-s: an empty field of a derived event is none" "TLSv1.3:AES:256" -s -f tls derived
+cut_is "-v decodes too" "a|b,c@example.net" -v -d ';' -f "$(sed 's/^[^,]*,//' <<-END
+	,$(rptcut -l | grep 'event	tx-summary' | cut -f 3 |
+	    sed 's/sender,//'),version,time,subsystem,event,session
+	END
+)" - <<END
+$(sed -n 1p derived)
+END
+perl -e 'print "report|0.7|1.5|smtp-in|tx-summary|c7|fc|open|1.5|1.0", "|" x 17, "%25%7C" x 60000, "\n"' >long
+rptcut -f reply long >got
+perl -e 'print "%|" x 60000, "\n"' >expected
+same got expected "a long encoded value"
+
+# times
+cut_is "-T" "08:00:40 08:00:32
+08:00:41 08:00:32" -u -T %H:%M:%S -d ' ' -f time,begin derived
+cut_is "-T with %N" "40.500000 c7-less" -T %S.%N -d ' ' -e c7-less -f time,size - <<END
+$(sed -n 2p derived | sed 's/1541750441.5/1541750440.5/')
+END
+is "$(TZ=UTC-2 rptcut -T %H -f time derived) $(TZ=UTC-2 rptcut -uT %H -f time derived)" \
+    "10
+10 08
+08" "local time, -u for UTC"
+cut_is "-u alone" "2018-11-09T08:00:40Z
+2018-11-09T08:00:41Z" -u -f time derived
+status_is "a time format that does not fit" \
+    "2 rptcut: time format too long: $(printf %0300d 0)" -T "$(printf %0300d 0)" -f time
+
+# What is not asked for is not looked at; what is asked for is.
+printf 'report|0.7|1.5|smtp-in|tx-commit|c7|fc08ce7d|many\n' >wrong
+status_is "a field that is asked for is checked" \
+    "2 rptcut: wrong:1: size: not a number: $(cat wrong)" -f msgid wrong
+status_is "without it the line is good" "0 " -f event,address wrong
+
+# Any two pieces of the input are the same as the whole.
+head -c 1500 both >short
+rptcut -f time,event,address.domain,5- short >whole 2>errors
+perl -e '
+	open(my $f, "<", "short"); read($f, my $s, 99999);
+	open(my $w, "<", "whole"); read($w, my $whole, 99999);
+	for my $i (1 .. length($s) - 1) {
+		pipe(my $r, my $to);
+		my $pid = fork // die;
+		if ($pid == 0) {
+			close($r);
+			syswrite $to, substr($s, 0, $i);
+			select(undef, undef, undef, 0.001) if $i % 50 == 0;
+			syswrite $to, substr($s, $i);
+			exit;
+		}
+		close($to);
+		open(STDIN, "<&", $r); close($r);
+		my $got = `rptcut -Qf time,event,address.domain,5-`;
+		waitpid($pid, 0);
+		die "at $i\n" if $got ne $whole;
+	}
+' 2>errors
+is "$? $(cat errors)" "0 " "the input split at each byte"
