@@ -46,7 +46,8 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 LIB_OBJS =	lib/addr.o lib/input.o lib/linebuf.o lib/nearest.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o \
-		lib/report_parse.o lib/report_part.o lib/report_quick.o \
+		lib/report_parse.o lib/report_part.o lib/report_queue.o \
+		lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o lib/smtp_data.o \
 		lib/smtp_header.o lib/smtp_path.o lib/u64map.o lib/utf8.o
 
@@ -85,7 +86,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
-TOOLS =		bin/rptcut bin/rptfmt
+TOOLS =		bin/rptcut bin/rptfmt bin/rpttap
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
