@@ -110,7 +110,7 @@ report_queue_put(struct report_queue *q, struct slice line)
 {
 	size_t	 have = q->end - q->start;
 
-	if (q->dropping ? have > q->limit / 2 : have + line.n > q->limit) {
+	if (have + line.n > q->limit || (q->dropping && have > q->limit / 2)) {
 		report_queue_drop(q, slice_make(line.p, line.n - 1));
 		return;
 	}
