@@ -44,7 +44,9 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 # -- what there is --------------------------------------------------------
 
-LIB_OBJS =	lib/addr.o lib/input.o lib/linebuf.o lib/nearest.o \
+LIB_OBJS =	lib/addr.o lib/input.o lib/join.o lib/join_msg.o \
+		lib/join_text.o lib/join_tx.o lib/join_write.o \
+		lib/linebuf.o lib/nearest.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o \
 		lib/report_parse.o lib/report_part.o lib/report_queue.o \
 		lib/report_quick.o \
@@ -86,7 +88,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
-TOOLS =		bin/rptcut bin/rptfmt bin/rpttap
+TOOLS =		bin/rptcut bin/rptfmt bin/rpttap bin/txjoin
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
