@@ -48,14 +48,18 @@ join(struct join *j, struct input *in, struct outbuf *out)
 {
 	struct report		 r;
 	enum report_class	 class;
+	struct slice		 line;
 	const char		*why;
 	int			 n, status = 0;
 
-	while ((n = input_next(in, out, &r, &class)) != 0) {
+	while ((n = input_line(in, out, &line)) != 0) {
 		if (n == -1) {
 			warn("%s", in->name);
 			status = 2;
-		} else if (class == REPORT_KNOWN) {
+			continue;
+		}
+		class = input_class(in, &r, join_parse(&r, line));
+		if (class == REPORT_KNOWN) {
 			if (join_report(j, &r) == -1)
 				err(2, NULL);
 		} else if (class == REPORT_MALFORMED) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/join_local.h"
+#include "lib/join_number.h"
 #include "lib/outbuf.h"
 
 struct join *
@@ -37,28 +38,13 @@ join_violations(const struct join *j)
 uint64_t
 field_hex(const struct report *r, enum field f)
 {
-	struct slice	 s = report_has(r, f) ? r->field[f] : SLICE_NONE;
-	uint64_t	 n = 0;
-	size_t		 i;
-	unsigned char	 c;
-
-	for (i = 0; i < s.n; i++) {
-		c = (unsigned char)s.p[i];
-		n = n << 4 | ((c & 15u) + (c >> 6) * 9u);
-	}
-	return n;
+	return report_has(r, f) ? number_hex(r->field[f]) : 0;
 }
 
 uint64_t
 field_number(const struct report *r, enum field f)
 {
-	struct slice	 s = report_has(r, f) ? r->field[f] : SLICE_NONE;
-	uint64_t	 n = 0;
-	size_t		 i;
-
-	for (i = 0; i < s.n && n < UINT64_MAX / 100; i++)
-		n = n * 10 + (uint64_t)(s.p[i] - '0');
-	return n;
+	return report_has(r, f) ? number_decimal(r->field[f]) : 0;
 }
 
 /* Which of n words it is; n: none of them. */
@@ -67,8 +53,9 @@ word_index(struct slice s, const char *const *words, uint8_t n)
 {
 	uint8_t	 i;
 
-	for (i = 0; i < n && !slice_eq(s, slice_str(words[i])); i++)
-		;
+	for (i = 0; i < n; i++)
+		if (strncmp(words[i], s.p, s.n) == 0 && words[i][s.n] == '\0')
+			break;
 	return i;
 }
 
@@ -82,6 +69,19 @@ static void
 take_text(struct join *j, struct text *t, const struct report *r, enum field f)
 {
 	text_set(&j->pool, t, report_has(r, f) ? r->field[f] : SLICE_NONE);
+}
+
+struct stamp
+moment_stamp(const struct moment *m)
+{
+	struct slice	 s = { m->text, m->n };
+	struct stamp	 stamp = { 0, memchr(m->text, '.', m->n) == NULL };
+
+	if (m->n == NUMBER_TIME_LENGTH && m->text[10] == '.')
+		stamp.usec = number_time(m->text);
+	else if (report_time(s, &stamp.usec) == -1)
+		stamp.usec = 0;
+	return stamp;
 }
 
 /* -- which are open -- */
@@ -101,7 +101,7 @@ session_new(struct join *j, uint64_t id, enum subsystem subsystem)
 	if ((s = pool_take(&j->pool, sizeof(*s))) == NULL)
 		return NULL;
 	*s = (struct session){ .id = id, .subsystem = subsystem,
-	    .fcrdns = FCRDNS_MAX, .method = METHOD_MAX, .first = j->now,
+	    .fcrdns = FCRDNS_MAX, .method = METHOD_MAX, .first = moment_stamp(&j->now),
 	    .older = j->newest, .gaps = j->gaps, .total_gaps = j->gaps };
 	if (u64map_put(&j->sessions, session_key(id, subsystem), s) == -1) {
 		j->pool.error = ENOMEM;
@@ -149,14 +149,18 @@ session_evict(struct join *j)
 	session_end(j, j->oldest, STATUS_EVICTED);
 }
 
-static struct session *
-session_of(struct join *j, uint64_t id, enum subsystem subsystem, bool *made)
+static inline struct session *
+session_of(struct join *j, struct slice text, enum subsystem subsystem, bool *made)
 {
 	struct session	*s = j->current;
+	uint64_t	 id;
 
 	*made = false;
-	if (s != NULL && s->id == id && s->subsystem == subsystem)
+	if (s != NULL && text.n == sizeof(j->current_id) &&
+	    memcmp(text.p, j->current_id, sizeof(j->current_id)) == 0 &&
+	    s->subsystem == subsystem)
 		return s;
+	id = number_hex(text);
 	s = u64map_get(&j->sessions, session_key(id, subsystem));
 	if (s == NULL) {
 		if (j->sessions.used >= j->options.most && j->oldest != NULL)
@@ -164,7 +168,10 @@ session_of(struct join *j, uint64_t id, enum subsystem subsystem, bool *made)
 		*made = true;
 		s = session_new(j, id, subsystem);
 	}
-	return j->current = s;
+	j->current = text.n == sizeof(j->current_id) ? s : NULL;
+	if (j->current != NULL)
+		memcpy(j->current_id, text.p, sizeof(j->current_id));
+	return s;
 }
 
 void
@@ -338,13 +345,26 @@ take_version(struct join *j, const struct report *r)
 	memcpy(j->version, v.p, j->version_n);
 }
 
-static void
-take_time(struct join *j, struct slice time)
+static inline void
+take_time(struct moment *m, struct slice time)
 {
-	uint64_t	 usec;
+	m->n = (uint8_t)(time.n < TIME_LENGTH ? time.n : TIME_LENGTH);
+	if (time.n == NUMBER_TIME_LENGTH)
+		memcpy(m->text, time.p, NUMBER_TIME_LENGTH);
+	else
+		memcpy(m->text, time.p, m->n);
+}
 
-	if (report_time(time, &usec) == 0)
-		j->now = (struct stamp){ usec, memchr(time.p, '.', time.n) == NULL };
+/* What is past the age. */
+static void
+evict_aged(struct join *j)
+{
+	uint64_t	 now = moment_stamp(&j->now).usec, before;
+
+	before = now > j->options.oldest ? now - j->options.oldest : 0;
+	while (j->oldest != NULL && j->oldest->first.usec < before)
+		session_evict(j);
+	msg_evict(j, before);
 }
 
 static int
@@ -356,27 +376,71 @@ status_of(const struct join *j)
 	return -1;
 }
 
+/* "PHASE|proceed", and no more. */
+static bool
+is_proceed(struct slice params, size_t *phase)
+{
+	static const char	 tail[] = "|proceed";
+	const size_t		 n = sizeof(tail) - 1;
+
+	*phase = params.n - n;
+	return params.n > n && memcmp(params.p + *phase, tail, n) == 0 &&
+	    memchr(params.p, '|', params.n) == params.p + *phase;
+}
+
+/*
+ * Most lines are of the conversation, whose one field is what is left, or of
+ * a filter that had nothing to say.
+ */
+enum report_class
+join_parse(struct report *r, struct slice line)
+{
+	struct slice		 params;
+	enum report_class	 class = report_parse_prefix(r, line, &params);
+	enum field		 f;
+	size_t			 n;
+
+	if (class != REPORT_KNOWN)
+		return class;
+	if (params.p != NULL && (r->event == EV_PROTOCOL_CLIENT ||
+	    r->event == EV_PROTOCOL_SERVER)) {
+		f = r->event == EV_PROTOCOL_CLIENT ? RF_COMMAND : RF_REPLY;
+		r->field[f] = params;
+		r->present |= 1ULL << f;
+	} else if (r->event == EV_FILTER_RESPONSE && is_proceed(params, &n)) {
+		r->field[RF_PHASE] = slice_make(params.p, n);
+		r->field[RF_DECISION] = SLICE("proceed");
+		r->present |= 1ULL << RF_PHASE | 1ULL << RF_DECISION;
+	} else
+		return report_parse_params(r, params);
+	return REPORT_KNOWN;
+}
+
+/* A known event is of a known subsystem: its length tells which. */
+static enum subsystem
+subsystem_of(const struct report *r)
+{
+	return r->field[RF_SUBSYSTEM].n == sizeof("smtp-in") - 1 ? SUBSYSTEM_SMTP_IN :
+	    r->field[RF_SUBSYSTEM].n == sizeof("smtp-out") - 1 ? SUBSYSTEM_SMTP_OUT :
+	    SUBSYSTEM_MAX;
+}
+
 int
 join_report(struct join *j, const struct report *r)
 {
-	struct slice	 name = r->field[RF_SUBSYSTEM];
-	enum subsystem	 subsystem;
+	enum subsystem	 subsystem = subsystem_of(r);
 	struct session	*s;
 	bool		 made;
 
 	if (r->event == EV_REPORT_GAP)
 		j->gaps++;
-	if (r->event == EV_REPORT_GAP || report_events[r->event].derived)
+	if (r->event >= EV_REPORT_GAP || subsystem == SUBSYSTEM_MAX)
 		return 0;
-	subsystem = word_index(name, subsystem_names, SUBSYSTEM_MAX);
-	if (subsystem != SUBSYSTEM_SMTP_IN && subsystem != SUBSYSTEM_SMTP_OUT)
-		return 0;
-	take_time(j, r->field[RF_TIME]);
+	take_time(&j->now, r->field[RF_TIME]);
 	take_version(j, r);
-	while (j->oldest != NULL && is_aged(j, j->oldest->first))
-		session_evict(j);
-	msg_evict(j);
-	if ((s = session_of(j, field_hex(r, RF_SESSION), subsystem, &made)) == NULL)
+	if (j->options.oldest != 0)
+		evict_aged(j);
+	if ((s = session_of(j, r->field[RF_SESSION], subsystem, &made)) == NULL)
 		return status_of(j);
 	if (made && !is_beginning(r, subsystem))
 		s->marks |= MARK_LATE_START;

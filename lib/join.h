@@ -31,6 +31,8 @@ struct join_options {
 /* NULL with errno if there is no memory; out stays the caller's. */
 struct join *join_new(const struct join_options *, struct outbuf *out);
 void	join_free(struct join *);
+/* As report_parse does, but cut only as far as join_report looks. */
+enum report_class join_parse(struct report *, struct slice line);
 /* One known record.  0, or -1 with errno: there is no memory to go on. */
 int	join_report(struct join *, const struct report *);
 /* The end of input: what is open is written as open. */

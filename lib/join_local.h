@@ -37,6 +37,17 @@ struct stamp {
 	bool		 whole;
 };
 
+/*
+ * The time of a line as it stands there: most are never asked for.  One that
+ * is longer, which no daemon writes, has its fraction cut.
+ */
+#define TIME_LENGTH	24
+
+struct moment {
+	char		 text[TIME_LENGTH];
+	uint8_t		 n;
+};
+
 /* One envelope, or one recipient that was refused. */
 struct row {
 	uint64_t	 evpid;
@@ -85,7 +96,8 @@ struct tx {
 struct session {
 	uint64_t	 id;
 	struct session	*older, *newer;
-	struct stamp	 first, last;
+	struct stamp	 first;
+	struct moment	 last;
 	enum subsystem	 subsystem;
 	uint8_t		 dialect;	/* of its last line */
 	uint8_t		 fcrdns, method;	/* _MAX: unknown */
@@ -135,8 +147,9 @@ struct join {
 	struct u64map		 sessions, messages;
 	struct session		*oldest, *newest;
 	struct session		*current;	/* of the last line, or NULL */
+	char			 current_id[16];	/* as that line has it */
 	struct message		*oldest_message, *newest_message;
-	struct stamp		 now;
+	struct moment		 now;
 	uint32_t		 gaps;
 	size_t			 evicted, violations;
 	char			 version[16];	/* the last that nobody knows */
@@ -144,13 +157,8 @@ struct join {
 };
 
 
-/* Is one that began at that time past the age? */
-static inline bool
-is_aged(const struct join *j, struct stamp begin)
-{
-	return j->options.oldest != 0 &&
-	    begin.usec + j->options.oldest < j->now.usec;
-}
+/* When the moment is; the epoch if it is beyond all numbers. */
+struct stamp	 moment_stamp(const struct moment *);
 
 /* -- join_tx.c: the events of a transaction, and those that end one -- */
 void	tx_event(struct join *, struct session *, const struct report *);
@@ -187,7 +195,7 @@ uint64_t	 field_number(const struct report *, enum field);
 
 /* -- join_msg.c -- */
 void	msg_tx(struct join *, struct session *);	/* its transaction has ended */
-void	msg_evict(struct join *);			/* those past the age */
+void	msg_evict(struct join *, uint64_t before);	/* those that began then */
 void	msg_end(struct join *);
 void	msg_free(struct join *);
 

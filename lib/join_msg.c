@@ -55,9 +55,10 @@ evict(struct join *j)
 }
 
 void
-msg_evict(struct join *j)
+msg_evict(struct join *j, uint64_t before)
 {
-	while (j->oldest_message != NULL && is_aged(j, j->oldest_message->begin))
+	while (j->oldest_message != NULL &&
+	    j->oldest_message->begin.usec < before)
 		evict(j);
 }
 

@@ -73,7 +73,7 @@ tx_open(struct join *j, struct session *s, const struct report *r, bool late)
 	t->msgid = (uint32_t)field_hex(r, RF_MSGID);
 	t->marks = late ? MARK_LATE_START : 0;
 	t->gaps = j->gaps;
-	t->begin = t->end = j->now;
+	t->begin = t->end = moment_stamp(&j->now);
 	s->transactions++;
 	if (s->verb == VERB_MAIL && s->has_argument && !late) {
 		text_set(&j->pool, &t->sender, text_slice(&s->argument));
@@ -143,7 +143,7 @@ tx_end(struct join *j, struct session *s, enum status status)
 	if (t->state == TX_OPEN) {
 		t->status = s->timed_out && status == STATUS_DISCONNECT ?
 		    STATUS_TIMEOUT : status;
-		t->end = s->last;
+		t->end = moment_stamp(&s->last);
 		if (status == STATUS_EVICTED)
 			t->marks |= MARK_EVICTED;
 	}
@@ -158,7 +158,7 @@ tx_hold(struct join *j, struct session *s, enum status status, bool may_go_on)
 
 	t->state = TX_HELD;
 	t->status = status;
-	t->end = j->now;
+	t->end = moment_stamp(&j->now);
 	t->wait_reply = s->pending;
 	t->may_go_on = may_go_on;
 	if (!t->wait_reply && !t->may_go_on)
@@ -211,11 +211,13 @@ tx_begin(struct join *j, struct session *s, const struct report *r)
 static uint8_t
 result_of(const struct report *r)
 {
-	uint8_t	 i = 0;
+	struct slice	 s = report_has(r, RF_RESULT) ? r->field[RF_RESULT] : SLICE_NONE;
+	uint8_t		 i;
 
-	while (i < RESULT_MAX && (!report_has(r, RF_RESULT) ||
-	    !slice_eq(r->field[RF_RESULT], slice_str(result_names[i]))))
-		i++;
+	for (i = 0; i < RESULT_MAX; i++)
+		if (s.n != 0 && strncmp(result_names[i], s.p, s.n) == 0 &&
+		    result_names[i][s.n] == '\0')
+			break;
 	return i;
 }
 
@@ -416,7 +418,8 @@ filter_response(struct join *j, struct session *s, const struct report *r)
 	struct slice			 decision = r->field[RF_DECISION];
 	size_t				 i;
 
-	if (s->tx.state != TX_OPEN && slice_eq(phase, SLICE("mail-from")))
+	if (s->tx.decision.n != 0 && s->tx.state != TX_OPEN &&
+	    slice_eq(phase, SLICE("mail-from")))
 		s->tx.decision.n = 0;
 	if (decision.n == 0 || slice_eq(decision, SLICE("proceed")) ||
 	    memchr(decision.p, ',', decision.n) != NULL)

@@ -37,7 +37,7 @@ static const struct {
 
 /* -- values -- */
 
-static void
+static inline void
 put_word(struct outbuf *o, const char *word)
 {
 	outbuf_put(o, word, strlen(word));
@@ -324,14 +324,15 @@ write_link(struct join *j, const struct session *s, enum status status)
 	const uint64_t	 counts[] = { s->logins_failed, s->commands, s->errors,
 	    s->transactions, s->commits, s->bytes };
 	struct outbuf	*o = j->out;
+	struct stamp	 last = moment_stamp(&s->last);
 	size_t		 i;
 
-	put_head(j, s->dialect, s->last, s->subsystem, EV_LINK_SUMMARY, s->id);
+	put_head(j, s->dialect, last, s->subsystem, EV_LINK_SUMMARY, s->id);
 	put_word(o, status_names[status]);
 	bar(o);
 	put_stamp(o, s->first);
 	bar(o);
-	put_since(o, s->first, s->last.usec);
+	put_since(o, s->first, last.usec);
 	bar(o);
 	put_link(o, s);
 	for (i = 0; i < nitems(counts); i++) {
