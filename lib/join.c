@@ -47,24 +47,6 @@ field_number(const struct report *r, enum field f)
 	return report_has(r, f) ? number_decimal(r->field[f]) : 0;
 }
 
-/* Which of n words it is; n: none of them. */
-static uint8_t
-word_index(struct slice s, const char *const *words, uint8_t n)
-{
-	uint8_t	 i;
-
-	for (i = 0; i < n; i++)
-		if (strncmp(words[i], s.p, s.n) == 0 && words[i][s.n] == '\0')
-			break;
-	return i;
-}
-
-static uint8_t
-field_word(const struct report *r, enum field f, const char *const *words, uint8_t n)
-{
-	return report_has(r, f) ? word_index(r->field[f], words, n) : n;
-}
-
 static void
 take_text(struct join *j, struct text *t, const struct report *r, enum field f)
 {

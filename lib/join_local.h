@@ -189,6 +189,23 @@ rows_address(const struct rows *r, const struct row *row)
 	    (struct slice){ r->address.p + row->at, row->n };
 }
 
+/* Which of n words a field is, NULs and all; n: none of them. */
+static inline uint8_t
+field_word(const struct report *r, enum field f, const char *const *words, uint8_t n)
+{
+	struct slice	 s = r->field[f];
+	uint8_t		 w;
+	size_t		 i;
+
+	for (w = 0; report_has(r, f) && w < n; w++) {
+		for (i = 0; i < s.n && words[w][i] == s.p[i] && s.p[i] != '\0'; i++)
+			;
+		if (i == s.n && words[w][i] == '\0')
+			return w;
+	}
+	return n;
+}
+
 /* What the parser has accepted as digits; too many of them are cut. */
 uint64_t	 field_hex(const struct report *, enum field);
 uint64_t	 field_number(const struct report *, enum field);

@@ -211,14 +211,7 @@ tx_begin(struct join *j, struct session *s, const struct report *r)
 static uint8_t
 result_of(const struct report *r)
 {
-	struct slice	 s = report_has(r, RF_RESULT) ? r->field[RF_RESULT] : SLICE_NONE;
-	uint8_t		 i;
-
-	for (i = 0; i < RESULT_MAX; i++)
-		if (s.n != 0 && strncmp(result_names[i], s.p, s.n) == 0 &&
-		    result_names[i][s.n] == '\0')
-			break;
-	return i;
+	return field_word(r, RF_RESULT, result_names, RESULT_MAX);
 }
 
 /* A MAIL that was refused in a transaction leaves it as it was. */
