@@ -23,7 +23,7 @@ joined()
 	is "$(txjoin "$@" quirk 2>&1 | rptcut -d ' ' -f "$fields" 2>&1)" "$expected" "$what"
 }
 
-plan 67
+plan 76
 
 # What each sample holds, as tests/data/README.md counts its lines: a rollback
 # of out-0.6 is of one recipient, and its transaction goes on to its commit;
@@ -430,12 +430,30 @@ same again whole "and derived lines are passed over"
 paste -d '\n' ./*-0.?.log seed-*.log >mixed
 txjoin mixed 2>/dev/null | sort >again
 same again single "lines of all through each other"
-for option in '' -s -m -c; do
-	txjoin $option all >expected 2>/dev/null
-	perl -e '$| = 1; while (sysread STDIN, $b, 7) { syswrite STDOUT, $b }' <all |
+sed '/|2[25]0-/d' all | sed -n '200,700p' >pieces
+for option in -c -m -s -Q; do
+	txjoin $option pieces >expected 2>/dev/null
+	perl -e '$| = 1; while (sysread STDIN, $b, 1) { syswrite STDOUT, $b }' <pieces |
 	    txjoin $option >got 2>/dev/null
-	same got expected "input in small pieces ${option}"
+	same got expected "a byte at a time, $option"
 done
+
+# the recipes of the manual, on a log of all
+cp all log
+sed -n 's/^\.Dl \$ //p' "$TOP/man/txjoin.1" | sed 's/\\(dq/"/g' >recipes
+is "$(wc -l <recipes | tr -d ' ')" 8 "the manual has its recipes"
+while read -r recipe; do
+	case $recipe in
+	*rptfilter*)
+		if ! command -v rptfilter >/dev/null; then
+			skip "$recipe" "no rptfilter"
+			continue
+		fi ;;
+	esac
+	sh -c "$recipe" >got 2>said
+	ok "$recipe" test -s got
+	sed 's/^\(.\{100\}\).*/\1/' said | notes
+done <recipes
 
 # live
 mkfifo fifo
