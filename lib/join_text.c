@@ -28,13 +28,19 @@ chain_put(void **head, void *block)
 	*head = block;
 }
 
+static size_t
+size_of(unsigned i)
+{
+	return (size_t)(i % 2 == 0 ? BLOCK_MIN : BLOCK_MIN * 3 / 2) << i / 2;
+}
+
 /* Which of the sizes holds n; POOL_SIZES: none. */
 static unsigned
 size_index(size_t n)
 {
 	unsigned	 i = 0;
 
-	while (i < POOL_SIZES && ((size_t)BLOCK_MIN << i) < n)
+	while (i < POOL_SIZES && size_of(i) < n)
 		i++;
 	return i;
 }
@@ -85,7 +91,7 @@ pool_take(struct pool *p, size_t n)
 	if (i == POOL_SIZES)
 		return (block = malloc(n)) == NULL ? fail(p) : block;
 	if ((block = p->spare[i]) == NULL)
-		return carve(p, (size_t)BLOCK_MIN << i);
+		return carve(p, size_of(i));
 	p->spare[i] = chain_next(block);
 	return block;
 }
@@ -104,15 +110,16 @@ pool_give(struct pool *p, void *block, size_t n)
 bool
 text_room(struct pool *p, struct text *t, size_t n)
 {
-	size_t	 size = t->size == 0 ? BLOCK_MIN : t->size;
-	char	*block;
+	unsigned	 i;
+	size_t		 size;
+	char		*block;
 
 	if (n <= t->size)
 		return true;
 	if (n > TEXT_MAX)
 		return fail(p) != NULL;
-	while (size < n)
-		size *= 2;
+	i = size_index(n);
+	size = i < POOL_SIZES ? size_of(i) : n + n / 2;
 	if ((block = pool_take(p, size)) == NULL)
 		return false;
 	if (t->n != 0)

@@ -4,15 +4,15 @@
 
 /*
  * Texts of the joiner: they grow, come and go with their session, and live in
- * a pool of blocks of doubling sizes, so that a stream that runs allocates
- * nothing.  A text that is all zeros is empty.
+ * a pool of blocks of some sizes, so that a stream that runs allocates nothing.
+ * A text that is all zeros is empty.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/slice.h"
 
-#define POOL_SIZES	12	/* 16 bytes to 32 KiB; what is larger is malloc's */
+#define POOL_SIZES	23	/* 16, 24, 32, 48 ... 32768 bytes; what is larger is malloc's */
 
 struct pool {
 	void	*spare[POOL_SIZES];	/* blocks given back, chained by their first word */
@@ -28,7 +28,7 @@ struct text {
 };
 
 void	 pool_free(struct pool *);
-/* A block of at least n bytes, aligned for all; NULL once memory has run out. */
+/* A block of at least n bytes, aligned to eight; NULL once memory has run out. */
 void	*pool_take(struct pool *, size_t n);
 void	 pool_give(struct pool *, void *, size_t n);	/* n as it was taken */
 

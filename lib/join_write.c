@@ -92,12 +92,43 @@ put_since(struct outbuf *o, struct stamp begin, uint64_t end)
 	put_seconds(o, end < begin.usec ? 0 : end - begin.usec);
 }
 
+/* Eight bytes at a time: is one of them c? */
+static inline bool
+has_byte(uint64_t x, unsigned char c)
+{
+	const uint64_t	 each = 0x0101010101010101;
+
+	x ^= each * c;
+	return ((x - each) & ~x & each * 0x80) != 0;
+}
+
+static inline bool
+is_plain(struct slice s)
+{
+	uint64_t	 x;
+	size_t		 i;
+
+	for (i = 0; s.n - i >= sizeof(x); i += sizeof(x)) {
+		memcpy(&x, s.p + i, sizeof(x));
+		if (has_byte(x, '|') || has_byte(x, ',') || has_byte(x, '%'))
+			return false;
+	}
+	for (; i < s.n; i++)
+		if (s.p[i] == '|' || s.p[i] == ',' || s.p[i] == '%')
+			return false;
+	return true;
+}
+
 static void
 put_text(struct outbuf *o, struct slice s)
 {
 	char		 buf[3 * 256];
 	struct slice	 piece;
 
+	if (is_plain(s)) {
+		outbuf_slice(o, s);
+		return;
+	}
 	for (; s.n != 0; s = slice_make(s.p + piece.n, s.n - piece.n)) {
 		piece = slice_make(s.p, s.n < 256 ? s.n : 256);
 		outbuf_slice(o, report_encode(piece, buf, sizeof(buf)));
