@@ -268,6 +268,8 @@ protocol_server(struct join *j, struct session *s, struct slice reply)
 	s->continues = reply.n >= 3 && memcmp(reply.p, "334", 3) == 0;
 	if (s->code == 4 || s->code == 5)
 		s->errors++;
+	if (s->tx.state == TX_NONE && s->verb != VERB_MAIL)
+		return;
 	text_set(&j->pool, &s->reply, reply);
 	tx_reply(j, s);
 }

@@ -93,34 +93,36 @@ struct tx {
 	struct rows	 rows;
 };
 
+/* What lines of the conversation change stands in front, together. */
 struct session {
 	uint64_t	 id;
-	struct session	*older, *newer;
-	struct stamp	 first;
-	struct moment	 last;
 	enum subsystem	 subsystem;
+	enum verb	 verb;
+	struct moment	 last;
 	uint8_t		 dialect;	/* of its last line */
-	uint8_t		 fcrdns, method;	/* _MAX: unknown */
-	uint8_t		 marks;
 	uint8_t		 code;		/* first digit of the last reply, or 0 */
 	bool		 continues;	/* the last reply asked for more of AUTH */
-	bool		 has_argument;
 	bool		 pending;	/* a command has no reply yet */
+	bool		 has_argument;
 	bool		 timed_out;
 	bool		 total_known;	/* total is what the daemon's counter says */
-	enum verb	 verb;
+	uint32_t	 commands, errors;
+	struct text	 reply;		/* to the MAIL, and after */
+	struct text	 argument;	/* path of the last MAIL or RCPT */
+	struct tx	 tx;
+	uint32_t	 rcpt_command;	/* the number of the command of the last tx-rcpt */
+	uint32_t	 logins_failed;
+	uint32_t	 transactions, commits;
+	uint64_t	 bytes, total;
 	uint32_t	 gaps;		/* of the stream when it began */
 	uint32_t	 total_gaps;	/* when total was known */
 	uint32_t	 last_msgid;	/* of the transaction before this one */
-	uint32_t	 commands, errors, logins_failed;
-	uint32_t	 transactions, commits;
-	uint32_t	 rcpt_command;	/* the number of the command of the last tx-rcpt */
-	uint64_t	 bytes, total;
+	uint8_t		 fcrdns, method;	/* _MAX: unknown */
+	uint8_t		 marks;
 	struct text	 rdns, src, dest, identity, tls, username;
-	struct text	 reply;
-	struct text	 argument;	/* path of the last MAIL or RCPT */
 	struct text	 decision;	/* before any transaction */
-	struct tx	 tx;
+	struct stamp	 first;
+	struct session	*older, *newer;
 };
 
 struct message {

@@ -191,9 +191,10 @@ attempted(struct join *j, struct session *s)
 	struct tx	*t = &s->tx;
 	struct message	*m = u64map_get(&j->messages, t->msgid);
 	struct row	*from, *row;
+	bool		 made = m == NULL;
 	size_t		 i;
 
-	if (m == NULL) {
+	if (made) {
 		if ((m = msg_new(j, s, t->begin)) == NULL)
 			return NULL;
 		m->marks = MARK_LATE_START;
@@ -201,7 +202,8 @@ attempted(struct join *j, struct session *s)
 	m->marks |= t->marks & MARK_GAP;
 	for (i = 0; i < rows_count(&t->rows); i++) {
 		from = rows_at(&t->rows, i);
-		row = find_row(j, m, from, rows_address(&t->rows, from));
+		row = (made ? add_row : find_row)(j, m, from,
+		    rows_address(&t->rows, from));
 		if (row == NULL)
 			return NULL;
 		if (has_fate(row))

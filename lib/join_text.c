@@ -132,22 +132,6 @@ text_room(struct pool *p, struct text *t, size_t n)
 }
 
 void
-text_set(struct pool *p, struct text *t, struct slice s)
-{
-	t->n = 0;
-	text_add(p, t, s.p, s.n);
-}
-
-void
-text_add(struct pool *p, struct text *t, const void *bytes, size_t n)
-{
-	if (n == 0 || !text_room(p, t, t->n + n))
-		return;
-	memcpy(t->p + t->n, bytes, n);
-	t->n += (uint32_t)n;
-}
-
-void
 text_free(struct pool *p, struct text *t)
 {
 	if (t->size != 0)

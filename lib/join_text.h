@@ -34,9 +34,23 @@ void	 pool_give(struct pool *, void *, size_t n);	/* n as it was taken */
 
 /* At least that many bytes of room in all; false once memory has run out. */
 bool	 text_room(struct pool *, struct text *, size_t);
-void	 text_set(struct pool *, struct text *, struct slice);
-void	 text_add(struct pool *, struct text *, const void *, size_t);
 void	 text_free(struct pool *, struct text *);
+
+static inline void
+text_add(struct pool *p, struct text *t, const void *bytes, size_t n)
+{
+	if (n == 0 || (n > t->size - t->n && !text_room(p, t, t->n + n)))
+		return;
+	memcpy(t->p + t->n, bytes, n);
+	t->n += (uint32_t)n;
+}
+
+static inline void
+text_set(struct pool *p, struct text *t, struct slice s)
+{
+	t->n = 0;
+	text_add(p, t, s.p, s.n);
+}
 
 static inline struct slice
 text_slice(const struct text *t)

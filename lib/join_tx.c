@@ -3,6 +3,7 @@
  * Transactions: when one begins and ends, under all that daemons have done.
  */
 #include "lib/join_local.h"
+#include "lib/report_list.h"
 
 /* -- recipients -- */
 
@@ -128,6 +129,7 @@ tx_close(struct join *j, struct session *s)
 	tx_write(j, s);
 	if (t->has_msgid)
 		s->last_msgid = t->msgid;
+	s->reply.n = 0;
 	t->sender.n = t->decision.n = t->rows.row.n = t->rows.address.n = 0;
 	*t = (struct tx){ .sender = t->sender, .decision = t->decision,
 	    .rows = t->rows };
@@ -385,14 +387,11 @@ tx_rollback(struct join *j, struct session *s, const struct report *r)
 static void
 add_word(struct join *j, struct text *list, struct slice word)
 {
-	const char	*p = list->p, *end, *comma;
+	struct slice	 rest = list->n == 0 ? SLICE_NONE : text_slice(list), item;
 
-	for (end = p + list->n; p < end; p = comma + 1) {
-		if ((comma = memchr(p, ',', (size_t)(end - p))) == NULL)
-			comma = end;
-		if (slice_eq(word, slice_make(p, (size_t)(comma - p))))
+	while (report_item(&rest, &item))
+		if (slice_eq(word, item))
 			return;
-	}
 	if (list->n != 0)
 		text_add(&j->pool, list, ",", 1);
 	text_add(&j->pool, list, word.p, word.n);

@@ -297,16 +297,26 @@ put_link(struct outbuf *o, const struct session *s)
 	bar(o);
 }
 
+/* Adds the items of a list of words. */
+static void
+put_words(struct outbuf *o, const struct text *list, const char **comma)
+{
+	struct slice	 rest = list->n == 0 ? SLICE_NONE : text_slice(list), item;
+
+	while (report_item(&rest, &item)) {
+		put_word(o, *comma);
+		put_text(o, item);
+		*comma = ",";
+	}
+}
+
 static void
 put_decisions(struct outbuf *o, const struct session *s)
 {
-	struct slice	 link = text_slice(&s->decision);
-	struct slice	 tx = text_slice(&s->tx.decision);
+	const char	*comma = "";
 
-	outbuf_slice(o, link);
-	if (link.n != 0 && tx.n != 0)
-		outbuf_char(o, ',');
-	outbuf_slice(o, tx);
+	put_words(o, &s->decision, &comma);
+	put_words(o, &s->tx.decision, &comma);
 }
 
 void

@@ -274,8 +274,8 @@ END
 joined "early dialects; a commit that failed; one that lost its end; a timeout" "\
 - rollback - - -
 00000011 rollback a|b@c,d corrected 421 queue failed
-00000012 open - - 421 queue failed
-00000013 timeout - - 421 queue failed" msgid,status,sender,mark,reply
+00000012 open - - -
+00000013 timeout - - -" msgid,status,sender,mark,reply
 lines 0.6 smtp-in 1 >quirk <<'END'
 link-connect|h|pass|192.0.2.1:1|192.0.2.2:25
 protocol-server|220 hi
@@ -297,13 +297,14 @@ protocol-server|250 ok
 tx-begin|00000011
 filter-response|rcpt-to|junk
 filter-response|rcpt-to|junk
+filter-response|rcpt-to|a%2Cb
 filter-response|data|proceed
 tx-rollback|00000011
 tx-begin|00000012
 tx-rollback|00000012
 END
 joined "decisions of the link, of MAIL and of the transaction" "\
-report,rewrite,junk al|ice
+report,rewrite,junk,a%252Cb al|ice
 report al|ice" decision,username
 is "$(txjoin -s quirk | rptcut -d ' ' -f logins-failed,commands,errors)" "1 3 1" \
     "failed logins, commands and errors"
