@@ -45,7 +45,7 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 # -- what there is --------------------------------------------------------
 
 LIB_OBJS =	lib/addr.o lib/input.o lib/join.o lib/join_msg.o \
-		lib/join_text.o lib/join_tx.o lib/join_write.o \
+		lib/join_parse.o lib/join_text.o lib/join_tx.o lib/join_write.o \
 		lib/linebuf.o lib/nearest.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o \
 		lib/report_parse.o lib/report_part.o lib/report_queue.o \

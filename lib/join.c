@@ -360,46 +360,6 @@ status_of(const struct join *j)
 	return -1;
 }
 
-/* "PHASE|proceed", and no more. */
-static bool
-is_proceed(struct slice params, size_t *phase)
-{
-	static const char	 tail[] = "|proceed";
-	const size_t		 n = sizeof(tail) - 1;
-
-	*phase = params.n - n;
-	return params.n > n && memcmp(params.p + *phase, tail, n) == 0 &&
-	    memchr(params.p, '|', params.n) == params.p + *phase;
-}
-
-/*
- * Most lines are of the conversation, whose one field is what is left, or of
- * a filter that had nothing to say.
- */
-enum report_class
-join_parse(struct report *r, struct slice line)
-{
-	struct slice		 params;
-	enum report_class	 class = report_parse_prefix(r, line, &params);
-	enum field		 f;
-	size_t			 n;
-
-	if (class != REPORT_KNOWN)
-		return class;
-	if (params.p != NULL && (r->event == EV_PROTOCOL_CLIENT ||
-	    r->event == EV_PROTOCOL_SERVER)) {
-		f = r->event == EV_PROTOCOL_CLIENT ? RF_COMMAND : RF_REPLY;
-		r->field[f] = params;
-		r->present |= 1ULL << f;
-	} else if (r->event == EV_FILTER_RESPONSE && is_proceed(params, &n)) {
-		r->field[RF_PHASE] = slice_make(params.p, n);
-		r->field[RF_DECISION] = SLICE("proceed");
-		r->present |= 1ULL << RF_PHASE | 1ULL << RF_DECISION;
-	} else
-		return report_parse_params(r, params);
-	return REPORT_KNOWN;
-}
-
 /* A known event is of a known subsystem: its length tells which. */
 static enum subsystem
 subsystem_of(const struct report *r)

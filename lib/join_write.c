@@ -43,17 +43,25 @@ put_word(struct outbuf *o, const char *word)
 	outbuf_put(o, word, strlen(word));
 }
 
-/* In decimal, with zeros in front up to the width. */
+/* In decimal, with zeros in front up to the width; two digits at a time. */
 static void
 put_number(struct outbuf *o, uint64_t n, size_t width)
 {
-	char	 buf[20];
-	size_t	 i = sizeof(buf);
+	char		 buf[20];
+	size_t		 i = sizeof(buf);
+	unsigned	 pair;
 
+	for (; n >= 100; n /= 100) {
+		pair = (unsigned)(n % 100);
+		buf[--i] = (char)('0' + pair % 10);
+		buf[--i] = (char)('0' + pair / 10);
+	}
 	do {
 		buf[--i] = (char)('0' + n % 10);
 		n /= 10;
-	} while (n != 0 || sizeof(buf) - i < width);
+	} while (n != 0);
+	while (sizeof(buf) - i < width)
+		buf[--i] = '0';
 	outbuf_put(o, buf + i, sizeof(buf) - i);
 }
 
