@@ -85,7 +85,7 @@ struct tx {
 	bool		 wait_reply;	/* held until the reply */
 	bool		 may_go_on;	/* held until something else begins */
 	uint32_t	 gaps;		/* of the stream when it began */
-	uint32_t	 answered;	/* recipients that LMTP has committed */
+	uint32_t	 accepted, committed, refused;	/* recipients, for LMTP */
 	struct stamp	 begin, end;
 	uint64_t	 size, raw;
 	struct text	 sender;

@@ -34,15 +34,18 @@ size_of(unsigned i)
 	return (size_t)(i % 2 == 0 ? BLOCK_MIN : BLOCK_MIN * 3 / 2) << i / 2;
 }
 
-/* Which of the sizes holds n; POOL_SIZES: none. */
+/* Which of the sizes holds n; POOL_SIZES: none.  Before each but the first is its three quarters. */
 static unsigned
 size_index(size_t n)
 {
 	unsigned	 i = 0;
+	size_t		 size = BLOCK_MIN;
 
-	while (i < POOL_SIZES && size_of(i) < n)
-		i++;
-	return i;
+	for (; i < POOL_SIZES && size < n; i += 2)
+		size *= 2;
+	if (i > 0 && n <= size / 4 * 3)
+		i--;
+	return i < POOL_SIZES ? i : POOL_SIZES;
 }
 
 void

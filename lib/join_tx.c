@@ -277,6 +277,7 @@ tx_rcpt(struct join *j, struct session *s, const struct report *r)
 		row->result = result;
 	}
 	s->rcpt_command = s->commands;
+	t->accepted += result == RESULT_OK;
 }
 
 static void
@@ -334,17 +335,24 @@ is_lmtp(const struct session *s)
 	return s->method == METHOD_LHLO && s->subsystem == SUBSYSTEM_SMTP_OUT;
 }
 
+static bool
+lmtp_goes_on(const struct session *s)
+{
+	return is_lmtp(s) && s->tx.committed + s->tx.refused < s->tx.accepted;
+}
+
 /* The recipient whose turn it was after the dot has been refused. */
 static void
 lmtp_refuse(struct session *s)
 {
 	struct rows	*r = &s->tx.rows;
 	size_t		 i;
-	uint32_t	 accepted = 0;
+	uint32_t	 committed = 0;
 
+	s->tx.refused++;
 	for (i = 0; i < rows_count(r); i++)
 		if (rows_at(r, i)->result == RESULT_OK &&
-		    accepted++ == s->tx.answered) {
+		    committed++ == s->tx.committed) {
 			rows_at(r, i)->result = result_of_code(s->code);
 			return;
 		}
@@ -357,8 +365,8 @@ tx_commit(struct join *j, struct session *s, const struct report *r)
 		return;
 	if (report_has(r, RF_SIZE))
 		tx_size(j, s, field_number(r, RF_SIZE));
-	s->tx.answered++;
-	tx_hold(j, s, STATUS_COMMIT, is_lmtp(s));
+	s->tx.committed++;
+	tx_hold(j, s, STATUS_COMMIT, lmtp_goes_on(s));
 }
 
 /*
@@ -376,10 +384,10 @@ tx_rollback(struct join *j, struct session *s, const struct report *r)
 	if (is_lmtp(s) && t->sent)
 		lmtp_refuse(s);
 	if (is_lmtp(s) && t->status == STATUS_COMMIT)
-		tx_hold(j, s, STATUS_COMMIT, true);
+		tx_hold(j, s, STATUS_COMMIT, lmtp_goes_on(s));
 	else
 		tx_hold(j, s, s->timed_out ? STATUS_TIMEOUT : STATUS_ROLLBACK,
-		    out && (!t->data || is_lmtp(s)));
+		    out && (!t->data || lmtp_goes_on(s)));
 }
 
 /* -- decisions of filters -- */

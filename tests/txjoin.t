@@ -206,8 +206,6 @@ tx-commit|00000011|9
 tx-reset|00000011
 protocol-server|550 not the other
 tx-rollback|00000011
-tx-reset|00000011
-protocol-client|QUIT
 END
 joined "LMTP: a reply each" "commit ok,permfail 9" status,rcpt-result,size
 joined "and a fate each" "failed delivered,failed" status,fate -m

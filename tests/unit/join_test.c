@@ -71,6 +71,11 @@ texts_test(void **state)
 	text_free(&p, &a);
 	assert_null(a.p);
 	text_free(&p, &b);
+	for (n = 1; n < 100000; n++) {
+		block = pool_take(&p, n);
+		memset(block, 0x5a, n);
+		pool_give(&p, block, n);
+	}
 	/* What is given back is taken again. */
 	block = pool_take(&p, 40);
 	pool_give(&p, block, 40);
