@@ -23,7 +23,7 @@ joined()
 	is "$(txjoin "$@" quirk 2>&1 | rptcut -d ' ' -f "$fields" 2>&1)" "$expected" "$what"
 }
 
-plan 76
+plan 79
 
 # What each sample holds, as tests/data/README.md counts its lines: a rollback
 # of out-0.6 is of one recipient, and its transaction goes on to its commit;
@@ -463,6 +463,30 @@ has_line() { grep -q 'tx-summary|c73c0aff0dfb6250|f84306b3|commit' live; }
 ok "a transaction shows at its end" wait_for "$PATIENCE" has_line
 exec 3>&-
 wait
+
+# a stream of our own
+cd "$TOP" || exit 1
+smtpd_conf <<CONF
+listen on 127.0.0.1 port $PORT
+table aliases { both = $USER_NAME, also = $USER_NAME }
+action "local" maildir "$T/Maildir" alias <aliases>
+match from local for domain "poolp.org" action "local"
+proc keep "while read line; do echo \"\$line\" >>'$T/own'; done" protocol "0.7"
+report smtp-in on keep
+CONF
+ok "the daemon starts" smtpd_start
+printf 'Subject: hello\n\nworld\n' |
+    "$SENDMAIL" -f both@poolp.org both@poolp.org also@poolp.org
+over() { grep -F "|unix:" "$T/own" >"$T/hello" && [ "$(txjoin -s "$T/own" |
+    rptcut -f src,status | grep -c 'unix:.*disconnect')" -ge 1 ]; }
+wait_for "$PATIENCE" over
+cd "$T" || exit 1
+txjoin own | rptcut -d ' ' -f status,sender,recipient,rcpt-result,mark,reply |
+    sed 's/2\.0\.0 [0-9a-f]* /2.0.0 MSGID /' >got
+is "$(cat got)" "commit both@poolp.org both@poolp.org,also@poolp.org ok,ok -\
+ 250 2.0.0 MSGID Message accepted for delivery" "our own: the reply behind the commit"
+is "$(txjoin own | rptcut -f size)" "$(txjoin own | rptcut -f size-raw)" "and its size once"
+smtpd_stop
 
 # what is wrong
 printf '%s\n' 'report|1|x|smtp-in|timeout|c7' hello 'report|1|1|smtp-in|tx-new|c7|a' '' \
