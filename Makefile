@@ -47,18 +47,19 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
-		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
-		lib/fmt.o lib/fmt_anon.o lib/fmt_columns.o \
-		lib/fmt_dialect.o lib/fmt_hash.o lib/fmt_human.o \
-		lib/fmt_json.o lib/fmt_logfmt.o lib/fmt_prom.o \
-		lib/fmt_template.o lib/fmt_text.o lib/fmt_time.o \
-		lib/fmt_vertical.o lib/hold.o lib/input.o lib/linebuf.o lib/nearest.o \
-		lib/outbuf.o lib/report_list.o lib/report_name.o \
-		lib/report_parse.o lib/report_part.o lib/report_queue.o \
-		lib/report_quick.o \
+		lib/cond_set.o lib/cond_time.o lib/cond_value.o lib/fmt.o \
+		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
+		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
+		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_template.o \
+		lib/fmt_text.o lib/fmt_time.o lib/fmt_vertical.o \
+		lib/hold.o lib/input.o lib/join.o lib/join_msg.o \
+		lib/join_parse.o lib/join_text.o lib/join_tx.o \
+		lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
+		lib/report_list.o lib/report_name.o lib/report_parse.o \
+		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
-		lib/smtp_data.o \
-		lib/smtp_header.o lib/smtp_path.o lib/u64map.o lib/utf8.o
+		lib/smtp_data.o lib/smtp_header.o lib/smtp_path.o \
+		lib/u64map.o lib/utf8.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
@@ -95,7 +96,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
-TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap
+TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
