@@ -83,7 +83,7 @@ session_new(struct join *j, uint64_t id, enum subsystem subsystem)
 	if ((s = pool_take(&j->pool, sizeof(*s))) == NULL)
 		return NULL;
 	*s = (struct session){ .id = id, .subsystem = subsystem,
-	    .fcrdns = FCRDNS_MAX, .method = METHOD_MAX, .first = moment_stamp(&j->now),
+	    .fcrdns = FCRDNS_MAX, .method = METHOD_MAX,
 	    .older = j->newest, .gaps = j->gaps, .total_gaps = j->gaps };
 	if (u64map_put(&j->sessions, session_key(id, subsystem), s) == -1) {
 		j->pool.error = ENOMEM;
@@ -341,9 +341,9 @@ take_time(struct moment *m, struct slice time)
 
 /* What is past the age. */
 static void
-evict_aged(struct join *j)
+evict_aged(struct join *j, const struct moment *m)
 {
-	uint64_t	 now = moment_stamp(&j->now).usec, before;
+	uint64_t	 now = moment_stamp(m).usec, before;
 
 	before = now > j->options.oldest ? now - j->options.oldest : 0;
 	while (j->oldest != NULL && j->oldest->first.usec < before)
@@ -374,24 +374,27 @@ join_report(struct join *j, const struct report *r)
 {
 	enum subsystem	 subsystem = subsystem_of(r);
 	struct session	*s;
+	struct moment	 now;
 	bool		 made;
 
 	if (r->event == EV_REPORT_GAP)
 		j->gaps++;
 	if (r->event >= EV_REPORT_GAP || subsystem == SUBSYSTEM_MAX)
 		return 0;
-	take_time(&j->now, r->field[RF_TIME]);
 	take_version(j, r);
-	if (j->options.oldest != 0)
-		evict_aged(j);
+	if (j->options.oldest != 0) {
+		take_time(&now, r->field[RF_TIME]);
+		evict_aged(j, &now);
+	}
 	if ((s = session_of(j, r->field[RF_SESSION], subsystem, &made)) == NULL)
 		return status_of(j);
-	if (made && !is_beginning(r, subsystem))
-		s->marks |= MARK_LATE_START;
-	else if (made)
-		s->total_known = true;
-	s->last = j->now;
+	take_time(&s->last, r->field[RF_TIME]);
 	s->dialect = (uint8_t)r->dialect;
+	if (made) {
+		s->first = moment_stamp(&s->last);
+		s->total_known = is_beginning(r, subsystem);
+		s->marks = s->total_known ? 0 : MARK_LATE_START;
+	}
 	session_event(j, s, r);
 	return status_of(j);
 }

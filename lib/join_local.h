@@ -151,7 +151,6 @@ struct join {
 	struct session		*current;	/* of the last line, or NULL */
 	char			 current_id[16];	/* as that line has it */
 	struct message		*oldest_message, *newest_message;
-	struct moment		 now;
 	uint32_t		 gaps;
 	size_t			 evicted, violations;
 	char			 version[16];	/* the last that nobody knows */

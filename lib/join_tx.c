@@ -74,7 +74,7 @@ tx_open(struct join *j, struct session *s, const struct report *r, bool late)
 	t->msgid = (uint32_t)field_hex(r, RF_MSGID);
 	t->marks = late ? MARK_LATE_START : 0;
 	t->gaps = j->gaps;
-	t->begin = t->end = moment_stamp(&j->now);
+	t->begin = t->end = moment_stamp(&s->last);
 	s->transactions++;
 	if (s->verb == VERB_MAIL && s->has_argument && !late) {
 		text_set(&j->pool, &t->sender, text_slice(&s->argument));
@@ -160,7 +160,7 @@ tx_hold(struct join *j, struct session *s, enum status status, bool may_go_on)
 
 	t->state = TX_HELD;
 	t->status = status;
-	t->end = moment_stamp(&j->now);
+	t->end = moment_stamp(&s->last);
 	t->wait_reply = s->pending;
 	t->may_go_on = may_go_on;
 	if (!t->wait_reply && !t->may_go_on)
