@@ -210,7 +210,7 @@ parse_operand(struct parser *p, struct cond_node *n)
 	advance(p, true);
 	if (p->token.kind == TOKEN_OPEN && n->op == OP_EQUAL)
 		wrong_token(p, "a set of values follows in");
-	if (p->token.kind == TOKEN_OPEN)
+	if (p->token.kind == TOKEN_OPEN && n->op == OP_MATCH)
 		wrong_token(p, "a regular expression with parentheses is quoted");
 	if (!is_value(p) || (n->op == OP_MATCH ? parse_regex(p, n) : add_value(p, n)) == -1)
 		return -1;

@@ -15,7 +15,7 @@ filter_is()
 
 manual=$TOP/man/rptfilter.1
 recipes=$(grep -a -c '^\.Dl \$ ' "$manual")
-plan $((64 + recipes))
+plan $((66 + recipes))
 
 cd "$T" || exit 1
 cp "$TOP"/tests/data/*.log .
@@ -104,6 +104,14 @@ is "$(rptfilter -S -a 3 'command == QUIT' small 2>&1)" \
     "$(echo 'rptfilter: 1 sessions given up before their end'; line '14,15p')" "-a: the older are given up"
 rptfilter -S session log >got
 is "$(sort got | md5sum)" "$(grep -a '^report' log | sort | md5sum)" "-S with all that there is"
+# The first post's sample goes on after the end of its session.
+is "$(rptfilter -Sg session in-*.log inout-*.log out-*.log | perl -00 -ne '
+    my %s; $s{(split /\|/)[/^report\|[0-9]/ ? 5 : 4]}++ for split /\n/; $bad++ if keys %s != 1; $n++;
+    END { print $n, " ", $bad // 0 }')" \
+    "$(rptcut -f session in-*.log inout-*.log out-*.log | sort -u | wc -l | tr -d ' ') 0" "-Sg: a session is one group"
+is "$(rptfilter -Mg 'event == tx-begin' log | perl -00 -ne '
+    my %m; /\|tx-[a-z]*\|[0-9a-f]*\|([0-9a-f]{8})\b/ && $m{$1}++ for split /\n/; $bad++ if keys %m > 1; $n++;
+    END { print $n, " ", $bad // 0 }')" "$(grep -a -c '|tx-begin|' log) 0" "-Mg: a transaction is one group"
 # The number of transactions that the table of the samples knows, and refused MAILs.
 filter_is "-M of one session in which all is refused but twice" "0 14" \
     -Mc 'event == tx-begin' in-addresses-0.6.log
