@@ -5,6 +5,8 @@
  */
 #ifdef __x86_64__
 #include <immintrin.h>
+#else
+#include <endian.h>
 #endif
 
 #include "lib/cond_node.h"
@@ -98,14 +100,28 @@ where_avx2(const char *p, char byte)
 
 #else
 
+#define LOW_BITS	0x7f7f7f7f7f7f7f7fULL
+
+/* Eight bytes: those that are equal become 0x80, and these are gathered. */
+static inline uint64_t
+where8(const char *p, uint64_t same)
+{
+	uint64_t	 x;
+
+	memcpy(&x, p, sizeof(x));
+	x = le64toh(x) ^ same;
+	x = ~(((x & LOW_BITS) + LOW_BITS) | x | LOW_BITS);
+	return (x >> 7) * 0x0102040810204080ULL >> 56;
+}
+
 static inline uint64_t
 where(const char *p, char byte)
 {
-	uint64_t	 bits = 0;
+	uint64_t	 same = 0x0101010101010101ULL * (unsigned char)byte, bits = 0;
 	int		 i;
 
-	for (i = 0; i < BLOCK; i++)
-		bits |= (uint64_t)(p[i] == byte) << i;
+	for (i = 0; i < BLOCK; i += 8)
+		bits |= where8(p + i, same) << i;
 	return bits;
 }
 
