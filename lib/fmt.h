@@ -9,6 +9,7 @@
 #include "lib/outbuf.h"
 #include "lib/report.h"
 #include "lib/report_part.h"
+#include "lib/report_time.h"
 
 struct fmt_anon;
 struct fmt;
@@ -32,15 +33,11 @@ struct fmt_row {
 
 enum fmt_times { FMT_AS_IS, FMT_STRFTIME, FMT_RELATIVE, FMT_INCREMENT };
 
-#define FMT_TIME_MAX	256	/* longest time */
-
 struct fmt_clock {
-	char		 text[FMT_TIME_MAX];	/* of the last time shown */
-	size_t		 n;
-	uint64_t	 key;		/* which time that is */
-	bool		 fractions;	/* it has %N: no two times are alike */
-	uint64_t	 first, previous, now;	/* of the lines; with -r and -i */
-	bool		 started;
+	struct time_format	 format;	/* with -T */
+	char			 text[48];	/* of the last difference shown */
+	uint64_t		 first, previous, now;	/* of the lines; with -r and -i */
+	bool			 started;
 };
 
 struct fmt {
