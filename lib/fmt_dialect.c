@@ -54,15 +54,17 @@ fmt_dialect_init(struct fmt *f)
 }
 
 static bool
-has_event(enum dialect d, enum event_id e)
+has_event(enum dialect d, const struct report *r)
 {
-	size_t	 i;
+	struct slice	 subsystem = r->field[RF_SUBSYSTEM];
+	size_t		 i;
 
 	if (d > DIALECT_UNVERSIONED)
-		return e != EV_LINK_RESET || d == DIALECT_1;
+		return r->event != EV_LINK_RESET || d == DIALECT_1;
+	/* Nor had it others than smtp-in and smtp-out. */
 	for (i = 0; i < nitems(founding_events); i++)
-		if (founding_events[i] == e)
-			return true;
+		if (founding_events[i] == r->event)
+			return subsystem.n > 5 && memcmp(subsystem.p, "smtp-", 5) == 0;
 	return false;
 }
 
@@ -354,7 +356,7 @@ fmt_dialect_record(struct fmt *f, struct outbuf *out, const struct report *r)
 	const struct target	*t = f->state;
 
 	if (t->dialect != SAME) {
-		if (has_event(t->dialect, r->event))
+		if (has_event(t->dialect, r))
 			put_rewritten(out, r, t->dialect);
 		else
 			f->lacking++;
