@@ -322,7 +322,7 @@ put_values(struct outbuf *out, const struct report *r, const struct report *hidd
 {
 	uint8_t		 fields[RF_MAX];
 	size_t		 i, n = in_line_order(r, fields);
-	const char	*end;
+	const char	*end, *bar;
 	struct slice	 s;
 	bool		 brackets;
 
@@ -331,7 +331,10 @@ put_values(struct outbuf *out, const struct report *r, const struct report *hidd
 		s = r->field[fields[i]];
 		end = r->field[fields[i - 1]].p + r->field[fields[i - 1]].n;
 		brackets = fields[i] == RF_ADDRESS && s.p > end + 1;
-		fmt_put_str(out, brackets ? "|<" : "|");
+		/* More than one bar if a field before it is empty and so absent. */
+		for (bar = s.p - 1; bar >= end && *bar == '|'; bar--)
+			outbuf_char(out, '|');
+		fmt_put_str(out, brackets ? "|<" : "");
 		outbuf_slice(out, hidden->field[fields[i]]);
 		fmt_put_str(out, brackets ? ">" : "");
 	}
