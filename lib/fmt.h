@@ -8,8 +8,8 @@
  */
 #include "lib/outbuf.h"
 #include "lib/report.h"
-#include "lib/report_time.h"
 #include "lib/report_part.h"
+#include "lib/report_time.h"
 
 struct fmt_anon;
 struct fmt;
@@ -34,10 +34,10 @@ struct fmt_row {
 enum fmt_times { FMT_AS_IS, FMT_STRFTIME, FMT_RELATIVE, FMT_INCREMENT };
 
 struct fmt_clock {
-	struct time_format format;	/* with -T */
-	char		 text[32];	/* of the last difference */
-	uint64_t	 first, previous, now;	/* of the lines; with -r and -i */
-	bool		 started;
+	struct time_format	 format;	/* with -T */
+	char			 text[48];	/* of the last difference shown */
+	uint64_t		 first, previous, now;	/* of the lines; with -r and -i */
+	bool			 started;
 };
 
 struct fmt {

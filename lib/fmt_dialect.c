@@ -54,15 +54,17 @@ fmt_dialect_init(struct fmt *f)
 }
 
 static bool
-has_event(enum dialect d, enum event_id e)
+has_event(enum dialect d, const struct report *r)
 {
-	size_t	 i;
+	struct slice	 subsystem = r->field[RF_SUBSYSTEM];
+	size_t		 i;
 
 	if (d > DIALECT_UNVERSIONED)
-		return e != EV_LINK_RESET || d == DIALECT_1;
+		return r->event != EV_LINK_RESET || d == DIALECT_1;
+	/* Nor had it others than smtp-in and smtp-out. */
 	for (i = 0; i < nitems(founding_events); i++)
-		if (founding_events[i] == e)
-			return true;
+		if (founding_events[i] == r->event)
+			return subsystem.n > 5 && memcmp(subsystem.p, "smtp-", 5) == 0;
 	return false;
 }
 
@@ -320,7 +322,7 @@ put_values(struct outbuf *out, const struct report *r, const struct report *hidd
 {
 	uint8_t		 fields[RF_MAX];
 	size_t		 i, n = in_line_order(r, fields);
-	const char	*end;
+	const char	*end, *bar;
 	struct slice	 s;
 	bool		 brackets;
 
@@ -329,7 +331,10 @@ put_values(struct outbuf *out, const struct report *r, const struct report *hidd
 		s = r->field[fields[i]];
 		end = r->field[fields[i - 1]].p + r->field[fields[i - 1]].n;
 		brackets = fields[i] == RF_ADDRESS && s.p > end + 1;
-		fmt_put_str(out, brackets ? "|<" : "|");
+		/* More than one bar if a field before it is empty and so absent. */
+		for (bar = s.p - 1; bar >= end && *bar == '|'; bar--)
+			outbuf_char(out, '|');
+		fmt_put_str(out, brackets ? "|<" : "");
 		outbuf_slice(out, hidden->field[fields[i]]);
 		fmt_put_str(out, brackets ? ">" : "");
 	}
@@ -354,7 +359,7 @@ fmt_dialect_record(struct fmt *f, struct outbuf *out, const struct report *r)
 	const struct target	*t = f->state;
 
 	if (t->dialect != SAME) {
-		if (has_event(t->dialect, r->event))
+		if (has_event(t->dialect, r))
 			put_rewritten(out, r, t->dialect);
 		else
 			f->lacking++;

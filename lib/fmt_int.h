@@ -84,7 +84,7 @@ fmt_put_key(struct outbuf *out, const char *key, size_t n)
 int	fmt_clock_init(struct fmt *);
 /* The record to come: what -r and -i count from. */
 void	fmt_clock_line(struct fmt *, const struct report *);
-/* A time as asked for, in f->clock or as it is; number: it is a number still. */
+/* A time as asked for, valid until the next call; number: it is a number still. */
 struct slice fmt_time(struct fmt *, enum field, struct slice, bool *number);
 
 /* -- fmt_text.c -- */

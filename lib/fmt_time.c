@@ -10,9 +10,8 @@ int
 fmt_clock_init(struct fmt *f)
 {
 	f->clock = (struct fmt_clock){ .started = false };
-	if (f->times != FMT_STRFTIME)
-		return 0;
-	if (time_format_init(&f->clock.format, f->time_format, f->utc) == -1)
+	if (f->times == FMT_STRFTIME &&
+	    time_format_init(&f->clock.format, f->time_format, f->utc) == -1)
 		return fmt_fail(f, "time format too long: %s", f->time_format);
 	return 0;
 }
@@ -48,16 +47,17 @@ struct slice
 fmt_time(struct fmt *f, enum field field, struct slice s, bool *number)
 {
 	struct fmt_clock	*c = &f->clock;
+	struct slice		 text;
 	uint64_t		 usec;
 
 	*number = true;
+	if (f->times == FMT_STRFTIME) {
+		text = time_format_text(&c->format, s);
+		*number = text.p == s.p;
+		return text;
+	}
 	if (f->times == FMT_AS_IS || (f->times == FMT_INCREMENT && field != RF_TIME) ||
 	    report_time(s, &usec) == -1)
 		return s;
-	if (f->times == FMT_RELATIVE)
-		return difference(c, usec, c->first);
-	if (f->times == FMT_INCREMENT)
-		return difference(c, usec, c->previous);
-	*number = false;
-	return time_format_text(&c->format, s);
+	return difference(c, usec, f->times == FMT_RELATIVE ? c->first : c->previous);
 }

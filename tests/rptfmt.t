@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 109
+plan 110
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -263,6 +263,8 @@ for names in event,session,msgid,evpid,result time,subsystem,status,rcpt-result 
 	grep -v '^config' private | rptcut -f $names >expected
 	same got expected "-K keeps $names"
 done
+is "$(echo 'report|0.7|1|smtp-in|tx-commit|1f||301' | rptfmt -A -V same)" \
+    'report|0.7|1|smtp-in|tx-commit|1f||301' "a field that is empty keeps its place"
 rptfmt -K key -V same private >again 2>/dev/null
 same again hidden "-K with the same key is the same again"
 rptfmt -A -V same private >other 2>/dev/null

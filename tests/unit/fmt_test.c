@@ -93,6 +93,7 @@ static const struct {
 	    "report|smtp-in|link-connect|1541750432|c7|a|IPv6:2001:db8::1:40|192.0.2.1:25\n" },
 	{ 'V', "unversioned", AT "tx-commit|c7|f8|301", "report|smtp-in|tx-commit|1541750432|c7\n" },
 	{ 'V', "unversioned", AT "tx-data|c7|f8|ok", "" },
+	{ 'V', "unversioned", "report|0.7|1|queue|tx-begin|c7|f8", "" },
 	{ 'V', "0.4", V1 "link-reset|c7", "" },
 	{ 'V', "1", V1 "link-reset|c7", V1 "link-reset|c7\n" },
 	{ 'V', "0.7", V1 "tx-mail|c7|f8| <a|b@c> SIZE=1|ok", "report|0.7|1541750432.000000|smtp-in|tx-mail|c7|f8|ok|a|b@c\n" },
