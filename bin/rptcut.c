@@ -247,12 +247,18 @@ next_field(const char **p, const char *end)
 
 /* Fields from to to, counted from 1. */
 static void
-put_range(struct row *row, struct slice line, size_t from, size_t to)
+put_range(struct row *row, const struct report *r, size_t from, size_t to)
 {
+	struct slice	 line = r->line, field;
 	const char	*p = line.p;
-	struct slice	 field;
 	size_t		 i;
 
+	/* The second to the sixth are version to session, and cut already. */
+	if (from == to && from >= 2 && from <= 6 && report_has(r, RF_VERSION)) {
+		put_delimiter(row);
+		outbuf_slice(row->out, r->field[RF_VERSION + from - 2]);
+		return;
+	}
 	for (i = 1; i <= to && p != NULL; i++) {
 		field = next_field(&p, line.p + line.n);
 		if (i < from)
@@ -289,7 +295,7 @@ put_columns(struct row *row, const struct report *r)
 
 	for (c = columns; c < columns + ncolumns; c++)
 		if (c->from != 0)
-			put_range(row, r->line, c->from, c->to);
+			put_range(row, r, c->from, c->to);
 		else
 			put_name(row, r, c->name);
 }

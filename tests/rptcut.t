@@ -3,7 +3,7 @@
 # rptcut(1): columns by name, by part, by number; what is absent or malformed.
 . tests/lib.sh
 
-plan 65
+plan 67
 
 V1=seed-v1.log
 
@@ -78,11 +78,15 @@ is "$(rptcut -0 -f event $V1 | tr '\0' ' ' | cut -c 1-44)" \
     "link-connect protocol-server protocol-client" "-0 ends records with NUL"
 
 # numbers, as in cut
-for fields in 3,5,6 1 2-4 5- -3 6-6; do
+for fields in 3,5,6 1 2-4 5- -3 6-6 2,4,6; do
 	rptcut -d '|' -f $fields $V1 >got
 	cut -d '|' -f $fields $V1 >expected
 	same got expected "-f $fields is what cut gives"
 done
+cut_is "numbers of lines without a version" "in-smtp-link-connect 3189ac6874354895
+smtp-in 1541271219" -d ' ' -f 2,4 - <<END
+$(sed -n 1,2p log)
+END
 cut_is "numbers and names" "c73c0b206ad6c41c link-disconnect report -" \
     -d ' ' -f 6,event,1,9 - <<END
 $(sed -n 58p $V1)
