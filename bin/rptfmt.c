@@ -217,6 +217,9 @@ format(struct input *in, struct outbuf *out)
 	enum report_class	 class;
 	int			 n, status = 0;
 
+	/* The zeros of a host where nothing happens yet are counters too. */
+	if (prom != NULL)
+		status |= write_counters();
 	for (;;) {
 		if (prom != NULL)
 			status |= keep_counters(in);
@@ -263,6 +266,7 @@ main(int argc, char *argv[])
 	if (input_init(&in, argv + optind) == -1 ||
 	    outbuf_init(&out, STDOUT_FILENO) == -1)
 		err(2, NULL);
+	in.unquoted = hides;
 	if (prom == NULL)
 		fmt_begin(&fmt, &out);
 	status = format(&in, &out);

@@ -409,8 +409,38 @@ hide_reply(struct fmt_anon *a, struct slice s)
 		put_str(a, n > 0 && s.p[n - 1] == ':' ? " ***" : "***");
 }
 
+/* Where a dialect nobody knows has another order, a name may stand where a word should. */
+static const char *const	 words[] = {
+	"ok", "tempfail", "permfail", "pass", "fail", "error",
+	"HELO", "EHLO", "LHLO",
+	"connect", "connected", "helo", "ehlo", "starttls", "tls", "auth",
+	"mail-from", "rcpt-to", "data", "data-line", "commit", "rset", "quit",
+	"noop", "help",
+	"proceed", "junk", "rewrite", "reject", "disconnect", "report", "bypass",
+	"builtin", "proc",
+};
+
+static void
+hide_word(struct fmt_anon *a, struct slice s)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(words); i++)
+		if (slice_eq(s, slice_str(words[i])))
+			break;
+	if (i == nitems(words) && s.n != 0)
+		put_str(a, "***");
+	else
+		put_slice(a, s);
+}
+
 static void	(*const hide[RF_MAX])(struct fmt_anon *, struct slice) = {
 	[RF_RDNS]	= put_name,
+	[RF_FCRDNS]	= hide_word,
+	[RF_METHOD]	= hide_word,
+	[RF_RESULT]	= hide_word,
+	[RF_PHASE]	= hide_word,
+	[RF_KIND]	= hide_word,
 	[RF_SRC]	= hide_address,
 	[RF_DEST]	= hide_address,
 	[RF_HOSTNAME]	= put_name,

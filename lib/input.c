@@ -237,8 +237,9 @@ input_complaint(struct input *in, const struct report *r)
 
 	if (++in->malformed > INPUT_COMPLAINTS)
 		return NULL;
-	snprintf(in->text, sizeof(in->text), "%.100s:%zu: %s%s%s: %.*s", in->name,
+	snprintf(in->text, sizeof(in->text), "%.100s:%zu: %s%s%s%s%.*s", in->name,
 	    in->lines.number, known ? report_fields[r->culprit].name : "",
-	    known ? ": " : "", r->error, (int)s.n, s.p);
+	    known ? ": " : "", r->error, in->unquoted ? "" : ": ",
+	    in->unquoted ? 0 : (int)s.n, s.p);
 	return in->text;
 }

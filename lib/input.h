@@ -9,6 +9,7 @@
  */
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/linebuf.h"
@@ -22,6 +23,7 @@ struct input {
 	struct linebuf	 lines;
 	size_t		 malformed;	/* lines so far */
 	int		 open;
+	bool		 unquoted;	/* complaints leave the line out */
 	pid_t		 child;		/* the decompressor, or 0 */
 	char		 label[256];	/* a name that tells its program too */
 	char		 text[512];	/* what input_complaint returned */

@@ -46,7 +46,13 @@ hex_digit(char c)
 	    c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* A "%" that no two digits follow stands for itself. */
+static bool
+is_special(char c)
+{
+	return c == '|' || c == ',' || c == '%';
+}
+
+/* A "%" with which no code of the three begins stands for itself. */
 struct slice
 report_decode(struct slice s, char *buf, size_t size)
 {
@@ -58,19 +64,14 @@ report_decode(struct slice s, char *buf, size_t size)
 	for (i = 0; i < s.n && n < size; i++) {
 		if (s.p[i] == '%' && s.n - i > 2 &&
 		    (high = hex_digit(s.p[i + 1])) != -1 &&
-		    (low = hex_digit(s.p[i + 2])) != -1) {
+		    (low = hex_digit(s.p[i + 2])) != -1 &&
+		    is_special((char)(high * 16 + low))) {
 			buf[n++] = (char)(high * 16 + low);
 			i += 2;
 		} else
 			buf[n++] = s.p[i];
 	}
 	return slice_make(buf, n);
-}
-
-static bool
-is_special(char c)
-{
-	return c == '|' || c == ',' || c == '%';
 }
 
 struct slice

@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 110
+plan 113
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -348,3 +348,20 @@ cat derived hostile >split
 split -j
 split -K key -V 0.4
 split -c -u -T %H:%M
+
+# -- what hides names hides them where nobody expects one ----------------------
+
+echo 'report|0.8|1541750432.1|smtp-in|link-auth|00000000000000ab|gilles@poolp.org|pass' |
+    rptfmt -A -V same >got
+is "$(cut -d '|' -f 7 got)" '***' "a dialect nobody knows has a name where a word should be: hidden"
+echo 'report|0.7|1541750432.1|smtp-in|tx-mail|00000000000000ab|zz|ok|gilles@poolp.org' >in
+rptfmt -A in 2>err
+is "$(cat err)" "rptfmt: in:1: msgid: not 1 to 8 hexadecimal digits" "a malformed line is named, and not quoted"
+mkfifo silent
+sleep 600 >silent &
+sleeper=$!
+rptfmt -P counters:600 silent &
+reader=$!
+ok "counters are there before there is a line" wait_for "$PATIENCE" test -s counters
+kill $sleeper $reader
+wait $sleeper $reader 2>/dev/null || :

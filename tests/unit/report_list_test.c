@@ -38,6 +38,9 @@ test_encode(void **state)
 	assert_true(slice_eq(report_decode(SLICE("5%,%2"), buf, sizeof(buf)),
 	    SLICE("5%,%2")));
 	assert_true(slice_eq(report_encode(SLICE("ab|c"), buf, 4), SLICE("ab")));
+	/* Only the three are codes. */
+	assert_true(slice_eq(report_decode(SLICE("%47%2c%0a"), buf, sizeof(buf)),
+	    SLICE("%47,%0a")));
 }
 
 static void
