@@ -109,7 +109,10 @@ plain_run(struct slice s)
 	return best;
 }
 
-/* What a line has in which this value stands: as it is written, whatever its case. */
+/*
+ * What a line has in which this value stands, as it is written there: but for
+ * the case of an identifier's letters.
+ */
 static struct slice
 leaf_literal(const struct cond_node *n)
 {
@@ -120,25 +123,31 @@ leaf_literal(const struct cond_node *n)
 	if (n->type != NODE_TEST || n->negated || s.n == 0 ||
 	    n->set.texts + n->set.ranges != 1 || n->name.field < RF_SESSION)
 		return SLICE("");
-	if (n->set.fold == FOLD_ALL || n->kind == KIND_ADDRESS)
+	if ((n->set.fold == FOLD_ALL && n->kind != KIND_ID) || n->kind == KIND_ADDRESS)
 		return SLICE("");
 	if (n->set.fold == FOLD_DOMAIN && (at = memrchr(s.p, '@', s.n)) != NULL)
 		s.n = (size_t)(at - s.p) + 1;
 	return plain_run(s);
 }
 
-static struct slice
-literal(const struct cond_node *n)
+/* The longest that it implies, into the condition. */
+static void
+take_literal(struct cond *c, const struct cond_node *n)
 {
-	const struct cond_node	*c;
-	struct slice		 best = SLICE(""), s;
+	struct slice	 s;
+	size_t		 i;
 
-	if (n->type != NODE_AND)
-		return leaf_literal(n);
-	for (c = n->child; c != NULL; c = c->next)
-		if ((s = literal(c)).n > best.n)
-			best = s;
-	return best;
+	if (n->type == NODE_AND) {
+		for (n = n->child; n != NULL; n = n->next)
+			take_literal(c, n);
+		return;
+	}
+	if ((s = leaf_literal(n)).n <= c->literal.n)
+		return;
+	c->literal = s;
+	c->any_case = false;
+	for (i = 0; i < s.n && n->kind == KIND_ID; i++)
+		c->any_case |= s.p[i] > '9';
 }
 
 static void
@@ -157,7 +166,7 @@ cond_need(struct cond *c)
 	enum event_id	 e;
 
 	c->events = reach(c->root).may;
-	c->literal = literal(c->root);
+	take_literal(c, c->root);
 	if (__builtin_popcountll(c->events) > COND_KEYS)
 		return;
 	for (e = 0; e < EV_MAX; e++)

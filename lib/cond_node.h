@@ -61,6 +61,7 @@ struct cond {
 	struct cond_node *root;
 	uint64_t	 events;	/* bit 1 << EV_x: it can hold for such a record */
 	struct slice	 literal;	/* every line for which it holds has it; may be empty */
+	bool		 any_case;	/* its letters, all small, may be capitals there */
 	struct cond_event_key key[COND_KEYS];	/* of those events */
 	size_t		 keys;		/* 0: they are too many */
 	size_t		 failures;

@@ -54,13 +54,39 @@ line_may_match(const struct cond *c, struct slice line)
 	return event_may_match(c, p, end);
 }
 
+/*
+ * Is the literal of any case at p?  It is of hexadecimal digits, small ones:
+ * the bit that tells letters apart is set in all of them.
+ */
+static inline bool
+literal_is(const struct cond *c, const char *p)
+{
+	size_t	 i;
+
+	for (i = 0; i < c->literal.n; i++)
+		if ((p[i] | 0x20) != c->literal.p[i])
+			return false;
+	return true;
+}
+
+/* Where it is first, or NULL. */
+static const char *
+literal_search(const struct cond *c, const char *p, size_t n)
+{
+	if (!c->any_case)
+		return memmem(p, n, c->literal.p, c->literal.n);
+	for (; n >= c->literal.n; p++, n--)
+		if (literal_is(c, p))
+			return p;
+	return NULL;
+}
+
 bool
 cond_may_match(const struct cond *c, struct slice line)
 {
 	if (line.n < START_LENGTH || memcmp(line.p, START, START_LENGTH) != 0)
 		return true;
-	if (c->literal.n != 0 &&
-	    memmem(line.p, line.n, c->literal.p, c->literal.n) == NULL)
+	if (c->literal.n != 0 && literal_search(c, line.p, line.n) == NULL)
 		return false;
 	return line_may_match(c, line);
 }
@@ -188,23 +214,45 @@ line_ends(const char *p, uint16_t *at, where_fn *find)
 	return n;
 }
 
+/* Where a byte of the literal can be. */
+EACH_WAY uint64_t
+literal_byte(const char *p, char byte, bool any_case, where_fn *find)
+{
+	uint64_t	 bits = find(p, byte);
+
+	if (any_case && byte > '9')
+		bits |= find(p, (char)(byte & ~0x20));
+	return bits;
+}
+
 /* Where from p on the literal is, or end: by its first and its last byte. */
 EACH_WAY const char *
-literal_at(struct slice lit, const char *p, const char *end, where_fn *find)
+literal_by_ends(const struct cond *c, const char *p, const char *end, bool any_case,
+    where_fn *find)
 {
+	struct slice	 lit = c->literal;
 	uint64_t	 bits;
 	const char	*at;
 
 	for (; end - p >= (ptrdiff_t)lit.n + BLOCK; p += BLOCK) {
-		bits = find(p, lit.p[0]) & find(p + lit.n - 1, lit.p[lit.n - 1]);
+		bits = literal_byte(p, lit.p[0], any_case, find) &
+		    literal_byte(p + lit.n - 1, lit.p[lit.n - 1], any_case, find);
 		for (; bits != 0; bits &= bits - 1) {
 			at = p + __builtin_ctzll(bits);
-			if (memcmp(at, lit.p, lit.n) == 0)
+			if (any_case ? literal_is(c, at) : memcmp(at, lit.p, lit.n) == 0)
 				return at;
 		}
 	}
-	at = memmem(p, (size_t)(end - p), lit.p, lit.n);
+	at = literal_search(c, p, (size_t)(end - p));
 	return at == NULL ? end : at;
+}
+
+/* Two loops: where the case counts, nothing is paid for where it does not. */
+EACH_WAY const char *
+literal_at(const struct cond *c, const char *p, const char *end, where_fn *find)
+{
+	return c->any_case ? literal_by_ends(c, p, end, true, find) :
+	    literal_by_ends(c, p, end, false, find);
 }
 
 struct scan {
@@ -232,7 +280,7 @@ has_literal(struct scan *s, const char *p, const char *stop, where_fn *find)
 	while (!s->found && s->hit < stop) {
 		to = (size_t)(s->end - s->hit) > WINDOW + lit.n ?
 		    s->hit + WINDOW + lit.n : s->end;
-		at = literal_at(lit, s->hit, to, find);
+		at = literal_at(s->c, s->hit, to, find);
 		s->found = at != to;
 		s->hit = s->found || to == s->end ? at : to - lit.n + 1;
 	}

@@ -234,7 +234,7 @@ add_address(struct cond_node *t, struct slice s)
 	return cond_set_text(&t->set, slice_eq(s, SLICE("local:0")) ? host : s);
 }
 
-/* Letters in the case they are written in, zeros at the beginning do not count. */
+/* Zeros at the beginning do not count. */
 static struct slice
 without_zeros(struct slice s)
 {
@@ -243,6 +243,7 @@ without_zeros(struct slice s)
 	return s;
 }
 
+/* Small letters: then cond_need knows what to look for. */
 static int
 add_id(struct cond_node *t, struct slice s)
 {
@@ -382,8 +383,8 @@ add(struct cond_node *t, struct slice s, const struct cond_options *o)
 static enum cond_fold
 fold_of(enum cond_kind kind, bool ignore_case)
 {
-	if (kind == KIND_HOST || kind == KIND_TLS || (ignore_case &&
-	    (kind == KIND_TEXT || kind == KIND_MAIL)))
+	if (kind == KIND_HOST || kind == KIND_ID || kind == KIND_TLS ||
+	    (ignore_case && (kind == KIND_TEXT || kind == KIND_MAIL)))
 		return FOLD_ALL;
 	return kind == KIND_MAIL ? FOLD_DOMAIN : FOLD_NONE;
 }

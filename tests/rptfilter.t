@@ -15,7 +15,7 @@ filter_is()
 
 manual=$TOP/man/rptfilter.1
 recipes=$(grep -a -c '^\.Dl \$ ' "$manual")
-plan $((66 + recipes))
+plan $((68 + recipes))
 
 cd "$T" || exit 1
 cp "$TOP"/tests/data/*.log .
@@ -78,6 +78,12 @@ is "$(rptfilter 'event == tx-rcpt and result != ok' in-*.log inout-*.log out-*.l
     "the same as with grep"
 is "$(rptfilter 'session == 7ed684a3cb7d02c1' log | md5sum)" \
     "$(grep -a -F '|7ed684a3cb7d02c1' log | md5sum)" "a session, as with grep"
+sed 's/|7ed684a3cb7d02c1/|7ED684A3CB7D02C1/' log >capitals
+for e in 7ed684a3cb7d02c1 7ED684A3CB7D02C1; do
+	is "$(rptfilter "session == $e" log capitals | md5sum)" \
+	    "$(cat log capitals | grep -a -i -F '|7ed684a3cb7d02c1' | md5sum)" \
+	    "a session, whatever the case of its letters: $e"
+done
 perl -e '@l = <STDIN>; print "report|0.7|1|smtp-in|", $_ % 3 ? "protocol-client|c$_|" .
     "x" x ($_ * 7 % 300) : "tx-data|c$_|f8|ok", "\n" for 1 .. 20000' </dev/null >many
 is "$(rptfilter 'event == tx-data' many | md5sum)" "$(grep -a -F '|tx-data|' many | md5sum)" \

@@ -23,6 +23,7 @@
 #define NOBODY	AT "tx-mail|c73c0aff0dfb6250|00f843b6|ok|"
 #define RCPT	AT "tx-rcpt|c73c0aff0dfb6250|00f843b6|permfail|a@b.example"
 #define COMMIT	AT "tx-commit|c73c0aff0dfb6250|00f843b6|65536"
+#define CAPITALS AT "tx-envelope|C73C0AFF0DFB6250|00F843B6|00f843B6ABCDEF01"
 #define REPLY	AT "protocol-server|c73c0aff0dfb6250|550 no (such) \"user\""
 #define TLS	AT "link-tls|c73c0aff0dfb6250|TLSv1.2:ECDHE:256"
 #define OLD	"report|smtp-in|tx-begin|1541271219|3189ac6874354895"
@@ -83,6 +84,13 @@ static const struct {
 	{ "msgid == 00F843B6", MAIL, true },
 	{ "msgid == f843b", MAIL, false },
 	{ "session == c73c0aff0dfb6250", OLD, false },
+	{ "msgid == f843b6", CAPITALS, true },
+	{ "msgid == F843B6", CAPITALS, true },
+	{ "msgid in (1, f843b6)", CAPITALS, true },
+	{ "session == c73C0aff0dfb6250", CAPITALS, true },
+	{ "session == c73c0aff0dfb6251", CAPITALS, false },
+	{ "evpid == F843b6abcdef01", CAPITALS, true },
+	{ "evpid != f843b6abcdef01", CAPITALS, false },
 	/* numbers */
 	{ "size == 65536", COMMIT, true },
 	{ "size == 64k", COMMIT, true },
@@ -264,6 +272,9 @@ test_passed_over(void **state)
 		{ "not size", COMMIT, true },
 		{ "session == c73c0aff0dfb6250", CONNECT, true },
 		{ "session == c73c0aff0dfb6251", CONNECT, false },
+		{ "session == c73c0aff0dfb6250", CAPITALS, true },
+		{ "session == C73C0AFF0DFB6251", CAPITALS, false },
+		{ "evpid == abcdef02", CAPITALS, false },
 		{ "recipient == \"c,d@e.example\"", SUMMARY, true },
 		{ "recipient == x@b.example", SUMMARY, false },
 		{ "address == Gilles@poolp.org", MAIL, true },
