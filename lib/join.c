@@ -263,6 +263,7 @@ protocol_server(struct join *j, struct session *s, struct slice reply)
 	if (reply.n > 3 && reply.p[3] == '-')
 		return;
 	s->pending = false;
+	s->replied = true;
 	s->code = reply.n != 0 && *reply.p >= '0' && *reply.p <= '9' ?
 	    (uint8_t)(*reply.p - '0') : 0;
 	s->continues = reply.n >= 3 && memcmp(reply.p, "334", 3) == 0;

@@ -103,6 +103,7 @@ struct session {
 	uint8_t		 code;		/* first digit of the last reply, or 0 */
 	bool		 continues;	/* the last reply asked for more of AUTH */
 	bool		 pending;	/* a command has no reply yet */
+	bool		 replied;	/* a reply was seen, ever */
 	bool		 has_argument;
 	bool		 timed_out;
 	bool		 total_known;	/* total is what the daemon's counter says */

@@ -152,6 +152,16 @@ tx_end(struct join *j, struct session *s, enum status status)
 	tx_close(j, s);
 }
 
+/*
+ * Is a reply to come?  Not where one command after the other has none: then
+ * only commands are reported.
+ */
+static bool
+reply_is_due(const struct session *s)
+{
+	return s->pending && (s->replied || s->commands < 2);
+}
+
 /* It has ended; does what is known suffice to write it? */
 static void
 tx_hold(struct join *j, struct session *s, enum status status, bool may_go_on)
@@ -161,7 +171,7 @@ tx_hold(struct join *j, struct session *s, enum status status, bool may_go_on)
 	t->state = TX_HELD;
 	t->status = status;
 	t->end = moment_stamp(&s->last);
-	t->wait_reply = s->pending;
+	t->wait_reply = reply_is_due(s);
 	t->may_go_on = may_go_on;
 	if (!t->wait_reply && !t->may_go_on)
 		tx_close(j, s);

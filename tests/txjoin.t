@@ -23,7 +23,7 @@ joined()
 	is "$(txjoin "$@" quirk 2>&1 | rptcut -d ' ' -f "$fields" 2>&1)" "$expected" "$what"
 }
 
-plan 79
+plan 80
 
 # What each sample holds, as tests/data/README.md counts its lines: a rollback
 # of out-0.6 is of one recipient, and its transaction goes on to its commit;
@@ -461,6 +461,14 @@ exec 3>fifo
 sed -n '/c73c0aff0dfb6250/p' seed-v1.log | sed '/QUIT/,$d' >&3
 has_line() { grep -q 'tx-summary|c73c0aff0dfb6250|f84306b3|commit' live; }
 ok "a transaction shows at its end" wait_for "$PATIENCE" has_line
+exec 3>&-
+wait
+txjoin <fifo >live &
+exec 3>fifo
+sed -n '/7ed684a6ecca9836/p' in-basic-0.6.log |
+    sed '/|protocol-server|/d; /QUIT/,$d; /disconnect/,$d' >&3
+has_line() { grep -q 'tx-summary|7ed684a6ecca9836|1dca8c7c|commit' live; }
+ok "and at once where replies are not reported" wait_for "$PATIENCE" has_line
 exec 3>&-
 wait
 

@@ -217,6 +217,66 @@ moment_test(void **state)
 	world_free(&w);
 }
 
+#define WRITTEN	"1600000001.500000|0.000000|192.0.2.1:1|192.0.2.2:25|h|pass|"
+
+/* Where replies are not reported it is written at once, and only there. */
+static void
+mute_test(void **state)
+{
+	static const struct {
+		const char	*first;		/* before the transaction, if any */
+		bool		 at_once;
+		const char	*reply;		/* that is known in the end */
+	} rows[] = {
+		{ NULL,						true,	"" },
+		{ IN("protocol-client") "1|EHLO x",		true,	"" },
+		{ IN("protocol-server") "1|220 hello",		false,	"250 it is" },
+		{ IN("protocol-server") "1|220-hello, and",	true,	"" },
+	};
+	struct world	 w;
+	char		 expected[256];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < nitems(rows); i++) {
+		world_new(&w, JOIN_TX);
+		PUT(&w, LINK "1|h|pass|192.0.2.1:1|192.0.2.2:25");
+		if (rows[i].first != NULL)
+			put(&w, rows[i].first, strlen(rows[i].first));
+		PUT(&w, IN("protocol-client") "1|MAIL FROM:<>");
+		PUT(&w, IN("tx-begin") "1|a");
+		PUT(&w, IN("protocol-client") "1|DATA");
+		PUT(&w, IN("protocol-client") "1|.");
+		PUT(&w, IN("tx-commit") "1|a|7");
+		assert_int_equal(*written(&w) != '\0', rows[i].at_once);
+		PUT(&w, IN("tx-reset") "1|a");
+		PUT(&w, IN("protocol-server") "1|250 it is");
+		assert_int_equal(join_end(w.j), 0);
+		snprintf(expected, sizeof(expected), IN("tx-summary")
+		    "0000000000000001|0000000a|commit|" WRITTEN "||||<>||||7|7|||%s\n",
+		    rows[i].reply);
+		assert_string_equal(written(&w), expected);
+		world_free(&w);
+	}
+}
+
+/* The first command that is seen may yet have a reply. */
+static void
+late_start_test(void **state)
+{
+	struct world	 w;
+
+	(void)state;
+	world_new(&w, JOIN_TX);
+	PUT(&w, IN("protocol-client") "1|DATA");
+	PUT(&w, IN("protocol-client") "1|.");
+	PUT(&w, IN("tx-commit") "1|a|7");
+	assert_string_equal(written(&w), "");
+	PUT(&w, IN("protocol-server") "1|451 no");
+	assert_non_null(strstr(written(&w), "|0000000a|rollback|"));
+	world_free(&w);
+}
+
 /* Words that hold NULs are none of ours. */
 static void
 nul_test(void **state)
@@ -281,6 +341,8 @@ main(void)
 		cmocka_unit_test(texts_test),
 		cmocka_unit_test(parse_test),
 		cmocka_unit_test(moment_test),
+		cmocka_unit_test(mute_test),
+		cmocka_unit_test(late_start_test),
 		cmocka_unit_test(nul_test),
 		cmocka_unit_test(memory_test),
 	};
