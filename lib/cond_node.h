@@ -43,6 +43,9 @@ struct cond_node {
 	enum cond_op	 op;		/* of TEST, as what follows */
 	enum cond_kind	 kind;
 	bool		 negated;	/* != and !~: not of == and ~, where there is a value */
+	bool		 alone;		/* it stands in parentheses of its own */
+	bool		 by_item;	/* it and others of its AND are of the same item */
+	bool		 has_items;	/* of AND: there are such operands */
 	struct cond_set	 set;		/* OP_EQUAL: any of it; an order: its only range */
 	uint64_t	 events;	/* == and in of the event: bit 1 << EV_x */
 	struct slice	 literal;	/* the set's only text, if a line that matches holds it */
@@ -69,6 +72,8 @@ struct cond {
 	size_t		 room;
 };
 
+/* Finds out which operands of an AND are of the same item of parallel lists. */
+void	cond_mark_items(struct cond_node *);
 /* Fills in what cond_may_match looks at. */
 void	cond_need(struct cond *);
 

@@ -362,6 +362,7 @@ parse_primary(struct parser *p)
 		return NULL;
 	if (p->token.kind == TOKEN_CLOSE) {
 		advance(p, false);
+		n->alone = true;
 		return n;
 	}
 	node_free(n);
@@ -409,7 +410,12 @@ parse_operands(struct parser *p, enum cond_node_type type, const char *keyword,
 static struct cond_node *
 parse_and(struct parser *p)
 {
-	return parse_operands(p, NODE_AND, "and", parse_not);
+	struct cond_node	*n;
+
+	n = parse_operands(p, NODE_AND, "and", parse_not);
+	if (n != NULL && n->type == NODE_AND)
+		cond_mark_items(n);
+	return n;
 }
 
 static struct cond_node *

@@ -15,7 +15,7 @@ filter_is()
 
 manual=$TOP/man/rptfilter.1
 recipes=$(grep -a -c '^\.Dl \$ ' "$manual")
-plan $((68 + recipes))
+plan $((70 + recipes))
 
 cd "$T" || exit 1
 cp "$TOP"/tests/data/*.log .
@@ -64,6 +64,15 @@ is "$(TZ=CET-1 rptfilter -c 'time == 2018-11-30' small; TZ=CET-1 rptfilter -uc '
     TZ=CET-12 rptfilter -c 'time == 2018-12-01' small)" "12
 12
 12" "dates are local time, or UTC by -u"
+
+# One recipient's result, not another's.
+cat >summary <<'END'
+report|0.7|1541750432.5|smtp-in|tx-summary|c7|f843b6|commit|1541750430.0|2.5|||||||||a@b|c@d,e@f|ok,permfail||10|10|||
+END
+filter_is "lists are compared item by item" "0 $(cat summary)" \
+    'recipient == e@f and rcpt-result == permfail' summary
+filter_is "and what is another's does not count" "1 " \
+    'recipient == c@d and rcpt-result == permfail' summary
 
 # What is written are lines of the input, whatever the expression.
 for e in event 'event == tx-rcpt and result != ok' 'session == 7ed684a3cb7d02c1' \

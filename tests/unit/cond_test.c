@@ -30,6 +30,9 @@
 #define SUMMARY	AT "tx-summary|c73c0aff0dfb6250|00f843b6|commit|1541750430.000000|2.500000|" \
 	"192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass|EHLO|h|||<>|a@b.example,c%2Cd@E.example|" \
 	"ok,permfail|00f843b600000001|10|12||gap,corrected|250 2.0.0: a%7Cb"
+#define MESSAGE	AT "msg-summary|c73c0aff0dfb6250|00f843b6|open|1541750430.000000|<>|" \
+	"a@b.example,c@b.example,d@b.example|delivered,deferred,failed|1.500000,,90.000000|" \
+	"1,3,3|00f843b600000001,00f843b600000002,00f843b600000003|"
 
 static const struct {
 	const char	*expression, *line;
@@ -173,6 +176,46 @@ static const struct {
 	{ "reply == \"250 2.0.0: a|b\"", SUMMARY, true },
 	{ "identity == H", SUMMARY, true },
 	{ "src.ip in 192.0.2.0/30 and size == 10", SUMMARY, true },
+	/* parallel lists: of one recipient, if they are compared together */
+	{ "recipient == a@b.example and rcpt-result == ok", SUMMARY, true },
+	{ "recipient == a@b.example and rcpt-result == permfail", SUMMARY, false },
+	{ "rcpt-result == permfail and recipient == a@b.example", SUMMARY, false },
+	{ "recipient == \"c,d@e.example\" and rcpt-result == permfail", SUMMARY, true },
+	{ "recipient == \"c,d@e.example\" and rcpt-result != ok", SUMMARY, true },
+	{ "recipient == a@b.example and rcpt-result != ok", SUMMARY, false },
+	{ "recipient != a@b.example and rcpt-result == ok", SUMMARY, false },
+	{ "recipient !~ ^a and rcpt-result ~ fail$", SUMMARY, true },
+	{ "recipient == a@b.example and rcpt-result in (permfail, tempfail)", SUMMARY, false },
+	{ "recipient == a@b.example and size == 10 and rcpt-result == permfail", SUMMARY, false },
+	{ "recipient == a@b.example and size == 10 and rcpt-result == ok", SUMMARY, true },
+	{ "recipient == a@b.example and size == 11 and rcpt-result == ok", SUMMARY, false },
+	{ "recipient == a@b.example and rcpt-result == permfail or size == 10", SUMMARY, true },
+	{ "not (recipient == a@b.example and rcpt-result == permfail)", SUMMARY, true },
+	{ "recipient.domain == e.example and recipient.user == a", SUMMARY, false },
+	{ "recipient.domain == b.example and recipient.user == a", SUMMARY, true },
+	{ "evpid == f843b600000001 and rcpt-result == ok", SUMMARY, true },
+	{ "evpid == f843b600000001 and rcpt-result == permfail", SUMMARY, false },
+	{ "evpid != f843b600000001 and rcpt-result == permfail", SUMMARY, false },
+	{ "recipient == a@b.example and delay > 1", SUMMARY, false },
+	{ "fate == deferred and attempts == 3", MESSAGE, true },
+	{ "fate == delivered and attempts == 3", MESSAGE, false },
+	{ "recipient == d@b.example and delay > 1m and fate == failed", MESSAGE, true },
+	{ "recipient == c@b.example and delay > 1m and fate == failed", MESSAGE, false },
+	{ "recipient == c@b.example and delay >= 0", MESSAGE, false },
+	{ "evpid == f843b600000003 and attempts > 2 and delay < 2m", MESSAGE, true },
+	/* and of any, if not */
+	{ "recipient == a@b.example and (rcpt-result == permfail)", SUMMARY, true },
+	{ "recipient == a@b.example and not rcpt-result == permfail", SUMMARY, false },
+	{ "recipient == a@b.example and recipient == \"c,d@e.example\"", SUMMARY, true },
+	{ "recipient == a@b.example and "
+	    "(recipient == \"c,d@e.example\" and rcpt-result == permfail)", SUMMARY, true },
+	{ "(recipient == a@b.example and rcpt-result == ok) and "
+	    "(recipient == \"c,d@e.example\" and rcpt-result == permfail)", SUMMARY, true },
+	{ "(recipient == a@b.example and rcpt-result == ok) and "
+	    "evpid == f843b600000001 and rcpt-result == permfail", SUMMARY, false },
+	{ "recipient and rcpt-result == permfail", SUMMARY, true },
+	{ "evpid == f843b6abcdef01 and msgid == f843b6", CAPITALS, true },
+	{ "evpid == f843b6abcdef01 and not recipient == a@b.example", CAPITALS, true },
 };
 
 static const struct cond_options utc = { .utc = true, .now = 1541851200 };
