@@ -130,11 +130,12 @@ start(void)
 		again("has no pipe: error", errno);
 		return;
 	}
-	if (fcntl(ends[1], F_SETFL, O_NONBLOCK) == -1 || (error = spawn(ends[0])) != 0) {
+	error = fcntl(ends[1], F_SETFL, O_NONBLOCK) == -1 ? errno : spawn(ends[0]);
+	if (error != 0) {
 		close(ends[0]);
 		close(ends[1]);
 		child = 0;
-		again("is not started: error", errno);
+		again("is not started: error", error);
 		return;
 	}
 	left = ends[0];

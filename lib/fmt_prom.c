@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/fmt.h"
+#include "lib/fmt_int.h"
 #include "lib/report_list.h"
 
 #define INTERVAL	15
@@ -194,12 +194,6 @@ fmt_prom_other(struct fmt_prom *p, enum report_class class)
 /* -- writing -- */
 
 static void
-put_str(struct outbuf *out, const char *s)
-{
-	outbuf_put(out, s, strlen(s));
-}
-
-static void
 put_number(struct outbuf *out, uint64_t n)
 {
 	char	 buf[24];
@@ -211,15 +205,15 @@ put_number(struct outbuf *out, uint64_t n)
 static void
 put_family(struct outbuf *out, const char *name, const char *type, const char *help)
 {
-	put_str(out, "# HELP ");
-	put_str(out, name);
-	put_str(out, " ");
-	put_str(out, help);
-	put_str(out, "\n# TYPE ");
-	put_str(out, name);
-	put_str(out, " ");
-	put_str(out, type);
-	put_str(out, "\n");
+	fmt_put_str(out, "# HELP ");
+	fmt_put_str(out, name);
+	fmt_put_str(out, " ");
+	fmt_put_str(out, help);
+	fmt_put_str(out, "\n# TYPE ");
+	fmt_put_str(out, name);
+	fmt_put_str(out, " ");
+	fmt_put_str(out, type);
+	fmt_put_str(out, "\n");
 }
 
 /* name{label="value",...} n; labels and values in turn, to NULL. */
@@ -228,16 +222,16 @@ put_sample(struct outbuf *out, const char *name, const char *const *labels, uint
 {
 	const char	*between = "{";
 
-	put_str(out, name);
+	fmt_put_str(out, name);
 	for (; *labels != NULL; labels += 2) {
-		put_str(out, between);
-		put_str(out, labels[0]);
-		put_str(out, "=\"");
-		put_str(out, labels[1]);
-		put_str(out, "\"");
+		fmt_put_str(out, between);
+		fmt_put_str(out, labels[0]);
+		fmt_put_str(out, "=\"");
+		fmt_put_str(out, labels[1]);
+		fmt_put_str(out, "\"");
 		between = ",";
 	}
-	put_str(out, *between == ',' ? "} " : " ");
+	fmt_put_str(out, *between == ',' ? "} " : " ");
 	put_number(out, n);
 }
 #define LABELS(...)	(const char *const []){ __VA_ARGS__, NULL }

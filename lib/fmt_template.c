@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/fmt_int.h"
+#include "lib/nitems.h"
 
 #define WIDTH_MAX	4096
 
@@ -66,7 +67,7 @@ parse_piece(struct fmt *f, const char **p, struct piece *piece)
 		return parse_value(f, slice_make(s + 2, (size_t)(shut - s) - 2), piece);
 	}
 	*piece = (struct piece){ .text = slice_make(s, strcspn(s, "%\\")) };
-	for (i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++)
+	for (i = 0; i < nitems(escapes); i++)
 		if (strncmp(s, escapes[i].escape, 2) == 0) {
 			piece->text = slice_str(escapes[i].text);
 			*p += 2;

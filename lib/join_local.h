@@ -158,7 +158,6 @@ struct join {
 	size_t			 version_n;
 };
 
-
 /* When the moment is; the epoch if it is beyond all numbers. */
 struct stamp	 moment_stamp(const struct moment *);
 
