@@ -276,8 +276,10 @@ read_daemon(void)
 
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
-	if (n == -1)
+	if (n == -1) {
 		warn("stdin");
+		failed = true;
+	}
 	if (n <= 0) {
 		ended = true;
 		in[in_end] = '\n';

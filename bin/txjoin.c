@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/cond_time.h"
 #include "lib/input.h"
 #include "lib/join.h"
 #include "lib/outbuf.h"
@@ -89,7 +90,8 @@ main(int argc, char *argv[])
 	while ((ch = getopt(argc, argv, "a:cmo:Qs")) != -1)
 		switch (ch) {
 		case 'a':
-			options.oldest = number(optarg, "-a", INT_MAX) * 1000000;
+			if (cond_seconds(slice_str(optarg), &options.oldest) == -1)
+				errx(2, "-a: %s is no number of seconds", optarg);
 			break;
 		case 'c':
 			choose(&options, JOIN_CHECK);

@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 113
+plan 114
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -296,6 +296,8 @@ rpt_lost_lines_total{subsystem="smtp-in"} 12
 rpt_other_lines_total{class="foreign"} 1
 rpt_other_lines_total{class="malformed"} 1
 rpt_last_event_timestamp_seconds 1541750433' "-P"
+other_status() { grep 'status="other"' out.prom | grep -v ' 0$'; }
+is "$(other_status)" "" "no summary ends otherwise than the counters know"
 is "$(grep -vE '^(# (HELP|TYPE) rpt_[a-z_]+ [A-Za-z].*|rpt_[a-z_]+(\{[a-z]+="[A-Za-z0-9.-]+"(,[a-z]+="[A-Za-z0-9.-]+")*\})? [0-9]+)$' out.prom)" "" \
     "every line is of the text format"
 is "$(sed 's/ [0-9]*$//' out.prom | sort | uniq -d)" "" "none stands there twice"

@@ -3,7 +3,7 @@
 # rpttap(1): the handshake, what the command is fed, and its deaths.
 . tests/lib.sh
 
-plan 27
+plan 28
 
 cd "$T" || exit 1
 DIALOGUE=$TOP/tests/data/filter-dialogue-0.6.log
@@ -107,6 +107,9 @@ timeout 60 rpttap -Q -b 100K '[ -e slow ] || sleep 2; cat >out' <many
 is "$(grep -v '|report-gap|' out | wc -l | tr -d ' ') $(grep '|report-gap|' out | cut -d '|' -f 7)" \
     "$(awk -F'|' '$5 == "report-gap" { n += $7 } END { print NR - 1, 40000 - NR + 1 }' out)" \
     "a slow command misses lines, all counted"
+
+timeout 60 rpttap cat <. 2>err
+is "$? $(cat err)" "2 rpttap: stdin: Is a directory" "a stream that cannot be read"
 
 # its group
 timeout 60 rpttap -Q 'sleep 77 & echo $! >>pids; read -r l; exit 1' <daemon &

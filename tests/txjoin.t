@@ -23,7 +23,7 @@ joined()
 	is "$(txjoin "$@" quirk 2>&1 | rptcut -d ' ' -f "$fields" 2>&1)" "$expected" "$what"
 }
 
-plan 80
+plan 82
 
 # What each sample holds, as tests/data/README.md counts its lines: a rollback
 # of out-0.6 is of one recipient, and its transaction goes on to its commit;
@@ -404,6 +404,10 @@ clock=1600000010
 lines 0.6 smtp-in 2 >>quirk <<'END'
 tx-rollback|00000012
 END
+same_age() { txjoin -Q -a 8 quirk >a && txjoin -Q -a 8s quirk >b && cmp -s a b; }
+ok "-a takes a unit" same_age
+is "$(txjoin -a 8x quirk 2>&1; echo $?)" "txjoin: -a: 8x is no number of seconds
+2" "-a 8x"
 is "$(txjoin -Q -a 8 quirk | rptcut -d ' ' -f status,msgid,mark)" "\
 evicted 00000011 evicted
 evicted 00000012 evicted
