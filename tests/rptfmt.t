@@ -128,12 +128,12 @@ is "$(cat shown)" "$(sed -n 1p expected)" "and the others are shown"
 cat >derived <<'END'
 report|0.7|1541750432.500000|smtp-in|tx-summary|c73c0aff0dfb6250|f84306b3|commit|1541750430.000000|2.500000|192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass|EHLO|cl%7Cient|TLSv1.3:AES:256||<>|a%2Cb@example.org,c@example.net|ok,permfail|f84306b300000001,|301||rcpt-to:proceed|gap|250 2.0.0 Ok
 report|0.7|1541750432.600000|smtp-in|link-summary|c73c0aff0dfb6250|disconnect|1541750430.000000|2.500000|192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass||||alice|1|4|2|1|1|301|
-report|0.7|1541750433.000000|smtp-out|msg-summary|c73c0aff0dfb6250|f84306b3|done|1541750430.000000|a@example.org|b@example.org,c@example.org|ok,permfail|1.5,2|1,2|f84306b300000001,f84306b300000002|
+report|0.7|1541750433.000000|smtp-out|msg-summary|c73c0aff0dfb6250|f84306b3|failed|1541750430.000000|a@example.org|b@example.org,c@example.org|delivered,failed|1.5,2|1,2|f84306b300000001,f84306b300000002|
 END
 is "$(rptfmt -T '' derived)" \
     'in    c73c0aff tx-summary      f84306b3 commit from <> to <a,b@example.org, c@example.net> ok, permfail 301 bytes TLSv1.3 in 2.500000 s
 in    c73c0aff link-summary    disconnect 192.0.2.1:40 mail.example.org fcrdns pass 1 transactions 1 commits in 2.500000 s
-out   c73c0aff msg-summary     f84306b3 done from <a@example.org> to <b@example.org, c@example.org> ok, permfail after 1.5, 2 s 1, 2 attempts' \
+out   c73c0aff msg-summary     f84306b3 failed from <a@example.org> to <b@example.org, c@example.org> delivered, failed after 1.5, 2 s 1, 2 attempts' \
     "derived events"
 rptcut -l | awk -F '\t' '$1 == "event" { print $2 }' | sort >known
 { rptcut -f event log; rptcut -f event derived; } | sort -u >shown
