@@ -123,8 +123,12 @@ prepare(void)
 		if (hides || fmt.fields != NULL || fmt.absent != NULL || fmt.utc ||
 		    fmt.times != FMT_AS_IS)
 			errx(2, "-P shows no values: of the other options only -Q");
-		if ((prom = fmt_prom_new(fmt.arg, &interval)) == NULL)
+		if ((prom = fmt_prom_new(fmt.arg, &interval)) == NULL) {
+			if (errno == EINVAL)
+				errx(2, "-P %s: not file[:seconds], of 1 to %d "
+				    "seconds", fmt.arg, FMT_PROM_INTERVAL_MAX);
 			err(2, "-P %s", fmt.arg);
+		}
 		return;
 	}
 	if (hides && (fmt.anon = fmt_anon_new(key_file)) == NULL) {
@@ -156,8 +160,13 @@ write_counters(void)
 	static bool	 failed;
 	bool		 fails = fmt_prom_write(prom) == -1;
 
-	if (fails && !failed && !quiet)
-		warn("%s", fmt_prom_file(prom));
+	if (fails && !failed && !quiet) {
+		if (errno == EINVAL)
+			warnx("%s: not a regular file, which -P replaces",
+			    fmt_prom_file(prom));
+		else
+			warn("%s", fmt_prom_file(prom));
+	}
 	failed = fails;
 	return fails ? 2 : 0;
 }

@@ -84,6 +84,8 @@ void	fmt_foreign(struct fmt *, struct outbuf *, struct slice line);
 
 /* -- counters of fmt_prom.c -- */
 
+#define FMT_PROM_INTERVAL_MAX	86400	/* seconds */
+
 struct fmt_prom;
 
 /* NULL with errno.  interval: what stands behind the last colon of arg ("FILE[:SECONDS]"). */
@@ -93,7 +95,10 @@ void	fmt_prom_record(struct fmt_prom *, const struct report *);
 void	fmt_prom_other(struct fmt_prom *, enum report_class);
 /* The name of the file. */
 const char *fmt_prom_file(const struct fmt_prom *);
-/* Puts a new file in the place of the old: 0, or -1 with errno. */
+/*
+ * Puts a new file in the place of the old: 0, or -1 with errno, EINVAL if the
+ * old is no regular file.
+ */
 int	fmt_prom_write(const struct fmt_prom *);
 
 #endif

@@ -3,6 +3,8 @@
  * Counters for Prometheus, in a file for the textfile collector.  Every label
  * value is a word known here, so no client can make more of them.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +15,6 @@
 #include "lib/report_list.h"
 
 #define INTERVAL	15
-#define INTERVAL_MAX	86400
 
 /* The words of a label; whatever else comes is "other". */
 #define WORDS_MAX	20
@@ -58,7 +59,7 @@ fmt_prom_new(const char *arg, unsigned *interval)
 
 	*interval = INTERVAL;
 	if (colon != NULL && strspn(colon + 1, "0123456789") == strlen(colon + 1)) {
-		*interval = (unsigned)strtonum(colon + 1, 1, INTERVAL_MAX, &error);
+		*interval = (unsigned)strtonum(colon + 1, 1, FMT_PROM_INTERVAL_MAX, &error);
 		n = (size_t)(colon - arg);
 	}
 	if (error != NULL || n == 0) {
@@ -362,8 +363,14 @@ int
 fmt_prom_write(const struct fmt_prom *p)
 {
 	struct outbuf	 out;
+	struct stat	 st;
 	int		 fd, saved;
 
+	/* The rename would take the place of a device, for root even in /dev. */
+	if (lstat(p->file, &st) == 0 && !S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
 	if ((fd = open(p->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
 	    O_NOFOLLOW, 0644)) == -1)
 		return -1;

@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 114
+plan 117
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -316,6 +316,12 @@ exec 3>&-
 wait
 rptfmt -P no/such.prom log 2>err
 is "$? $(cat err)" "2 rptfmt: no/such.prom: No such file or directory" "a file that cannot be written"
+mkfifo device
+timeout 10 rptfmt -P device log 2>err
+is "$? $(cat err)" "2 rptfmt: device: not a regular file, which -P replaces" "what is no regular file is left alone"
+ok "and stands there as before" test -p device
+is "$(rptfmt -P out.prom:0 log 2>&1; echo $?)" "rptfmt: -P out.prom:0: not file[:seconds], of 1 to 86400 seconds
+2" "seconds that are none"
 
 # -- usage, errors, and any split --
 is "$(rptfmt -j log 2>&1 >/dev/full; echo $?)" "rptfmt: stdout: No space left on device
