@@ -25,9 +25,11 @@ FUZZ_CC =	clang
 FUZZ_SECONDS =	600
 KILLS =		500
 
-LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libpcre2-8 2>/dev/null || :
+LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcares \
+		    libpcre2-8 2>/dev/null || :
 BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
 SMTPD_LIBS !=	pkg-config --libs libevent libtls 2>/dev/null || echo -levent -ltls
+DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
 
@@ -61,6 +63,9 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/smtp_data.o lib/smtp_header.o lib/smtp_path.o \
 		lib/u64map.o lib/utf8.o
 
+# Of lib, but not linked by everyone: they need libevent and c-ares.
+DNS_OBJS =
+
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
@@ -68,9 +73,9 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_proc.o smtpd/conf_resolve.o smtpd/conf_smtp.o \
 		smtpd/conf_table.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
-		smtpd/deliver_maildir.o smtpd/deliver_mda.o \
+		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
-		smtpd/ipc.o smtpd/ipc_msg.o smtpd/log.o smtpd/lookup.o \
+		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
 		smtpd/lookup_nodes.o smtpd/lookup_user.o \
@@ -83,7 +88,8 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/queue_fate.o smtpd/queue_lease.o \
 		smtpd/queue_message.o smtpd/queue_sched.o \
 		smtpd/queue_show.o \
-		smtpd/report_emit.o smtpd/smtp.o \
+		smtpd/relay.o smtpd/report_emit.o \
+		smtpd/report_remote.o smtpd/smtp.o \
 		smtpd/smtp_bus.o smtpd/smtp_listen.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
@@ -111,7 +117,7 @@ LOAD =		tests/bench/smtp_load
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
 
 PROGRAMS =	$(DAEMON) $(TOOLS)
-OBJS =		$(LIB_OBJS) $(SMTPD_OBJS)
+OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(SMTPD_OBJS)
 ALL_OBJS =	$(OBJS) smtpd/smtpctl.o $(SENDMAIL_OBJS) $(TOOLS:=.o) $(UNIT:=.o)
 FUZZ_OBJS =	$(FUZZ:=.o)
 
@@ -138,9 +144,9 @@ build/lib.a: $(LIB_OBJS)
 	rm -f $@
 	ar rcs $@ $(LIB_OBJS)
 
-smtpd/smtpd: $(SMTPD_OBJS) build/lib.a
-	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPD_OBJS) build/lib.a \
-	    $(SMTPD_LIBS) $(BSD_LIBS)
+smtpd/smtpd: $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a \
+	    $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
 
 smtpd/smtpctl: smtpd/smtpctl.o build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
@@ -156,7 +162,7 @@ $(TOOLS): $(TOOLS:=.o) build/lib.a
 $(UNIT): $(UNIT:=.o) $(OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o \
 	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $@.c` build/lib.a \
-	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
+	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(DNS_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
 
 # The same once more for the sanitizers, in a directory of its own.  A suffix
 # rule cannot reach from there to the sources, so each object's rule is this
@@ -169,9 +175,9 @@ $(A)/lib.a: $(LIB_OBJS:%=$(A)/%)
 	rm -f $@
 	ar rcs $@ $(LIB_OBJS:%=$(A)/%)
 
-$(A)/smtpd/smtpd: $(SMTPD_OBJS:%=$(A)/%) $(A)/lib.a
-	$(CC) $(ASAN) -pie -o $@ $(SMTPD_OBJS:%=$(A)/%) $(A)/lib.a \
-	    $(SMTPD_LIBS) $(BSD_LIBS)
+$(A)/smtpd/smtpd: $(SMTPD_OBJS:%=$(A)/%) $(DNS_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $(SMTPD_OBJS:%=$(A)/%) $(DNS_OBJS:%=$(A)/%) \
+	    $(A)/lib.a $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
 
 $(A)/smtpd/smtpctl: $(A)/smtpd/smtpctl.o $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)
@@ -187,7 +193,7 @@ $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o \
 	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $(@:$(A)/%=%).c | \
 	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a \
-	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
+	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(DNS_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
 
 $(LOAD): $(LOAD).o
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(BSD_LIBS)
@@ -205,7 +211,8 @@ sanitized: $(PROGRAMS:%=$(A)/%) $(UNIT:%=$(A)/%) $(FUZZ:%=$(A)/%)
 $(FUZZ:%=$(A)/%): $(FUZZ_OBJS:%=$(A)/%) $(A)/tests/fuzz/driver.o $(OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/tests/fuzz/driver.o \
 	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $(@:$(A)/%=%).c | \
-	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a $(SMTPD_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
+	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a $(SMTPD_LIBS) $(DNS_LIBS) $(PCRE_LIBS) \
+	    $(BSD_LIBS)
 
 fuzz:
 	SECONDS_EACH="$(FUZZ_SECONDS)" \

@@ -54,6 +54,15 @@ enum event_id {
 	EV_FILTER_REPORT,
 	EV_TIMED_OUT,		/* libevent has an EV_TIMEOUT, and a struct event */
 	EV_REPORT_GAP,
+	EV_LINK_FAILED,		/* a connection that never came up */
+	EV_ENVELOPE_DELIVERED,	/* queue: what became of an envelope */
+	EV_ENVELOPE_DEFERRED,
+	EV_ENVELOPE_FAILED,
+	EV_ENVELOPE_EXPIRED,
+	EV_ENVELOPE_REMOVED,
+	EV_MESSAGE_BOUNCE,	/* queue: a notification about a message was queued */
+	EV_COUNTER,		/* stats: since the start of the process */
+	EV_GAUGE,		/* stats: now */
 	EV_TX_SUMMARY,		/* derived: what txjoin(1) writes */
 	EV_LINK_SUMMARY,
 	EV_MSG_SUMMARY,
@@ -78,6 +87,8 @@ enum field {
 	RF_LOGINS_FAILED, RF_COMMANDS, RF_ERRORS,
 	RF_TRANSACTIONS, RF_COMMITS, RF_BYTES,
 	RF_FATE, RF_DELAY, RF_ATTEMPTS,
+	RF_REASON, RF_TRANSPORT, RF_NEXT, RF_BOUNCE,
+	RF_NAME, RF_VALUE,
 	RF_MAX
 };
 
@@ -179,7 +190,8 @@ int	report_time(struct slice, uint64_t *usec);
 
 struct report_value {
 	enum field	 field;
-	uint64_t	 num;		/* RT_HEX64, RT_HEX32, RT_NUMBER; RT_TIME in microseconds */
+	uint64_t	 num;		/* RT_HEX64, RT_HEX32, RT_NUMBER; RT_TIME and, without text,
+					 * RT_SECONDS in microseconds */
 	const char	*token;		/* RT_TOKEN: a literal of ours */
 	struct slice	 text;		/* RT_ADDRESS ("1.2.3.4:25", "[v6]:25", "unix:/path"), RT_TLS
 					 * ("TLSv1.3:CIPHER:256"), RT_MAIL without brackets, RT_TEXT */

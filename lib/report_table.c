@@ -95,6 +95,12 @@ const struct report_field report_fields[RF_MAX] = {
 	[RF_FATE]	= { "fate",		RT_TOKEN },
 	[RF_DELAY]	= { "delay",		RT_SECONDS },
 	[RF_ATTEMPTS]	= { "attempts",		RT_NUMBER },
+	[RF_REASON]	= { "reason",		RT_TEXT },
+	[RF_TRANSPORT]	= { "transport",	RT_TOKEN },
+	[RF_NEXT]	= { "next",		RT_TIME },
+	[RF_BOUNCE]	= { "bounce",		RT_HEX32 },
+	[RF_NAME]	= { "name",		RT_TOKEN },
+	[RF_VALUE]	= { "value",		RT_NUMBER },
 };
 
 /* Fields in the newest order, how many at the end early dialects lack, is it derived. */
@@ -120,6 +126,26 @@ const struct report_event report_events[EV_MAX] = {
 	[EV_FILTER_REPORT]	= { "filter-report",	{ RF_KIND, RF_FILTER, RF_MESSAGE }, 0 },
 	[EV_TIMED_OUT]		= { "timeout",		{ 0 }, 0 },
 	[EV_REPORT_GAP]		= { "report-gap",	{ RF_COUNT, RF_FIRST, RF_LAST }, 0 },
+	[EV_LINK_FAILED]	= { "link-failed",	{ RF_DEST, RF_REASON }, 0 },
+	[EV_ENVELOPE_DELIVERED]	= { "envelope-delivered", {
+		RF_MSGID, RF_EVPID, RF_TRANSPORT, RF_ATTEMPTS, RF_DELAY,
+		RF_DEST, RF_RECIPIENT, RF_REPLY }, 0 },
+	[EV_ENVELOPE_DEFERRED]	= { "envelope-deferred", {
+		RF_MSGID, RF_EVPID, RF_TRANSPORT, RF_ATTEMPTS, RF_DELAY,
+		RF_NEXT, RF_DEST, RF_RECIPIENT, RF_REPLY }, 0 },
+	[EV_ENVELOPE_FAILED]	= { "envelope-failed", {
+		RF_MSGID, RF_EVPID, RF_TRANSPORT, RF_ATTEMPTS, RF_DELAY,
+		RF_DEST, RF_RECIPIENT, RF_REPLY }, 0 },
+	[EV_ENVELOPE_EXPIRED]	= { "envelope-expired", {
+		RF_MSGID, RF_EVPID, RF_TRANSPORT, RF_ATTEMPTS, RF_DELAY,
+		RF_DEST, RF_RECIPIENT, RF_REPLY }, 0 },
+	[EV_ENVELOPE_REMOVED]	= { "envelope-removed", {
+		RF_MSGID, RF_EVPID, RF_TRANSPORT, RF_ATTEMPTS, RF_DELAY,
+		RF_DEST, RF_RECIPIENT, RF_REPLY }, 0 },
+	[EV_MESSAGE_BOUNCE]	= { "message-bounce",	{
+		RF_MSGID, RF_KIND, RF_BOUNCE, RF_RECIPIENT }, 0 },
+	[EV_COUNTER]		= { "counter",		{ RF_NAME, RF_VALUE }, 0 },
+	[EV_GAUGE]		= { "gauge",		{ RF_NAME, RF_VALUE }, 0 },
 	[EV_TX_SUMMARY]		= { "tx-summary",	{
 		RF_MSGID, RF_STATUS, RF_BEGIN, RF_DURATION, RF_SRC, RF_DEST,
 		RF_RDNS, RF_FCRDNS, RF_METHOD, RF_IDENTITY, RF_TLS, RF_USERNAME,

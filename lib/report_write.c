@@ -56,21 +56,28 @@ put_number(struct line *l, uint64_t v)
 	put(l, p, (size_t)(buf + sizeof(buf) - p));
 }
 
-/* Whole seconds in the founding form, microseconds in the newest. */
 static void
-put_time(struct line *l, uint64_t us)
+put_seconds(struct line *l, uint64_t us)
 {
 	char		 buf[7];
 	uint64_t	 fraction = us % 1000000;
 	int		 i;
 
 	put_number(l, us / 1000000);
-	if (l->dialect == DIALECT_1)
-		return;
 	buf[0] = '.';
 	for (i = 6; i > 0; i--, fraction /= 10)
 		buf[i] = (char)('0' + fraction % 10);
 	put(l, buf, sizeof(buf));
+}
+
+/* Whole seconds in the founding form, microseconds in the newest. */
+static void
+put_time(struct line *l, uint64_t us)
+{
+	if (l->dialect == DIALECT_1)
+		put_number(l, us / 1000000);
+	else
+		put_seconds(l, us);
 }
 
 static void
@@ -151,6 +158,11 @@ put_value(struct line *l, const struct report_value *v)
 		put_mail(l, v->text);
 		break;
 	case RT_SECONDS:
+		if (v->text.p == NULL) {
+			put_seconds(l, v->num);
+			break;
+		}
+		/* FALLTHROUGH */
 	case RT_TEXT:
 		put_slice(l, v->text);
 		break;

@@ -95,6 +95,10 @@ conf_new(struct conf_sources *sources)
 	conf->max_line = 65536;
 	conf->max_errors = 20;
 	conf->idle = 300;
+	conf->bounce_warn[0] = 4 * 60 * 60;
+	conf->max_deferred = 100;
+	conf->srs_ttl = 4 * 24 * 60 * 60;
+	conf->dns_timeout = 10;
 	return conf;
 }
 

@@ -63,13 +63,43 @@ struct ca {
 	char		*cert;
 };
 
-enum action_kind { ACTION_MAILDIR, ACTION_MDA };
+enum action_kind { ACTION_MAILDIR, ACTION_MDA, ACTION_RELAY };
+
+/* smtp, smtp+tls, smtp+notls, smtps of a relay URL; lmtp goes as smtp does. */
+enum relay_tls { RELAY_OPPORTUNISTIC, RELAY_TLS, RELAY_NOTLS, RELAY_SMTPS };
+
+/* What `action NAME relay` says; a URL of the table `domain` replaces the first block. */
+struct relay {
+	char		*host;		/* NULL: the MX of the recipient's domain */
+	uint16_t	 port;		/* host order; 0: the scheme's own */
+	bool		 lmtp;
+	enum relay_tls	 tls;
+	char		*label;		/* key in auth; NULL: no authentication */
+
+	bool		 verify;	/* the certificate: smtps and smtp+tls unless `no-verify` */
+	struct table	*domain;	/* domain -> relay URL */
+	struct table	*auth;		/* label -> user:password */
+	struct table	*src;		/* local addresses */
+	struct table	*helo_src;	/* local address -> name */
+	char		*helo;		/* NULL: conf.hostname */
+	char		*ca, *pki;	/* names; NULL: the system's; none */
+	char		*protocols, *ciphers;	/* of libtls; NULL: its default */
+	char		*mail_from;	/* NULL: as it came */
+	bool		 srs;
+	bool		 backup;	/* only to MXs better than ours, */
+	char		*backup_name;	/* which is named so; NULL: conf.hostname */
+	uint8_t		 family;	/* enum resolve_family */
+	uint32_t	 rate;		/* messages a second to a destination; 0: no limit */
+	uint32_t	 connections;	/* at once to a destination; 0: default */
+	uint32_t	 messages;	/* in a connection; 0: default */
+};
 
 struct action {
 	TAILQ_ENTRY(action) entry;
 	char		*name;
 	enum action_kind kind;
-	char		*arg;		/* path or command, with %{...}; never NULL */
+	char		*arg;		/* path or command, with %{...}; relay: NULL */
+	struct relay	*relay;		/* of ACTION_RELAY */
 	char		*user;		/* NULL: the recipient's */
 	struct table	*alias;
 	struct table	*virtual;
@@ -77,7 +107,7 @@ struct action {
 };
 
 enum criterion_kind {
-	FROM_ANY, FROM_LOCAL, FROM_SRC, FROM_SOCKET,
+	FROM_ANY, FROM_LOCAL, FROM_SRC, FROM_SOCKET, FROM_RDNS,
 	FOR_ANY, FOR_LOCAL, FOR_DOMAIN, FOR_RCPT_TO,
 	WITH_TAG, WITH_TLS, WITH_HELO, WITH_MAIL_FROM, WITH_RCPT_TO
 };
@@ -98,6 +128,8 @@ struct rule {
 	struct action	*action;	/* NULL: reject */
 };
 
+#define CONF_WARNS	4
+
 enum overflow { OVERFLOW_DROP, OVERFLOW_WAIT };
 
 struct proc_conf {		/* a `proc` directive */
@@ -110,7 +142,7 @@ struct proc_conf {		/* a `proc` directive */
 	size_t		 buffer;	/* bytes, default 64M */
 	enum overflow	 overflow;
 	int64_t		 wait;		/* seconds, overflow wait [TIME] */
-	bool		 smtp_in, smtp_out;	/* report ... on it */
+	unsigned	 reports;	/* report ... on it: bits 1 << enum subsystem */
 };
 
 struct conf {
@@ -126,6 +158,12 @@ struct conf {
 	size_t		 max_line;	/* smtp limit max-line (ours): bytes of a body line, 65536 */
 	size_t		 max_errors;	/* smtp limit max-errors (ours), 20 */
 	int64_t		 idle;		/* smtp limit idle TIME (ours), seconds, 300 */
+	int64_t		 bounce_warn[CONF_WARNS];	/* bounce warn-interval, seconds, rising; 0 ends them: default 4h */
+	size_t		 max_deferred;	/* mta max-deferred: envelopes that wait with a destination, 100 */
+	char		*srs_key, *srs_key_backup;	/* srs key; NULL: none */
+	int64_t		 srs_ttl;	/* seconds, default 4 days */
+	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: resolv.conf */
+	int64_t		 dns_timeout;	/* dns timeout (ours): for all of a question, seconds, 10 */
 	TAILQ_HEAD(, table)	 tables;
 	TAILQ_HEAD(, listen)	 listens;
 	TAILQ_HEAD(, pki)	 pkis;

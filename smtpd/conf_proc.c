@@ -19,7 +19,12 @@ static int	option_protocol(struct conf_parser *, const struct conf_word *, void 
 static int	report_on(struct conf_parser *, const struct conf_word *, void *);
 
 enum { NAME_USER, NAME_GROUP, NAME_CHROOT };
-enum { REPORT_IN = 1, REPORT_OUT = 2 };
+enum {				/* bits 1 << enum subsystem */
+	REPORT_IN = 1 << SUBSYSTEM_SMTP_IN,
+	REPORT_OUT = 1 << SUBSYSTEM_SMTP_OUT,
+	REPORT_QUEUE = 1 << SUBSYSTEM_QUEUE,
+	REPORT_STATS = 1 << SUBSYSTEM_STATS
+};
 
 static const struct conf_word options[] = {
 	{ "user",	option_name,		NULL, NAME_USER, 1 },
@@ -35,6 +40,8 @@ static const struct conf_word streams[] = {
 	{ .name = "smtp", .parse = report_on, .value = REPORT_IN | REPORT_OUT },
 	{ .name = "smtp-in", .parse = report_on, .value = REPORT_IN },
 	{ .name = "smtp-out", .parse = report_on, .value = REPORT_OUT },
+	{ .name = "queue", .parse = report_on, .value = REPORT_QUEUE },
+	{ .name = "stats", .parse = report_on, .value = REPORT_STATS },
 };
 
 static const struct { const char *version; enum dialect dialect; } protocols[] = {
@@ -177,11 +184,9 @@ report_on(struct conf_parser *p, const struct conf_word *w, void *arg)
 			nearest_try(&nearest, proc->name);
 		return conf_error(p, "no such proc above%s", conf_nearest_hint(&nearest));
 	}
-	if ((proc->smtp_in && (w->value & REPORT_IN) != 0) ||
-	    (proc->smtp_out && (w->value & REPORT_OUT) != 0))
+	if ((proc->reports & (unsigned)w->value) != 0)
 		return conf_error(p, "is told that already");
-	proc->smtp_in = proc->smtp_in || (w->value & REPORT_IN) != 0;
-	proc->smtp_out = proc->smtp_out || (w->value & REPORT_OUT) != 0;
+	proc->reports |= (unsigned)w->value;
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Channels between processes: packets of messages, checked against the table
- * of messages below.  Used by all processes.
+ * of ipc_table.c.  Used by all processes.
  */
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -17,55 +17,10 @@
 #include <event2/event_struct.h>
 
 #include "smtpd/ipc.h"
+#include "smtpd/ipc_table.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
-
-#define FROM(p)	(1u << PROC_##p)
-#define PARSES	(FROM(SMTP) | FROM(LOOKUP) | FROM(QUEUE))	/* the configuration */
-#define CHILD	(PARSES | FROM(DELIVER))
-
-/* Every message: who sends it, who gets it, its size, a descriptor or none. */
-static const struct ipc_row {
-	const char	*name;
-	unsigned	 sender, receiver;	/* bits 1 << process */
-	size_t		 min, max;
-	bool		 fd;
-} rows[IPC_MAX] = {
-	[IPC_CONF_SOURCE] = { "conf-source", FROM(PARENT), PARSES, 8, IPC_MAX_DATA, false },
-	[IPC_CONF_MACRO] = { "conf-macro", FROM(PARENT), PARSES, 4, 4096, false },
-	[IPC_CONF_DONE]	= { "conf-done", FROM(PARENT), CHILD, 6, 512, false },
-	[IPC_PEER]	= { "peer", FROM(PARENT), CHILD, 5, 512, true },
-	[IPC_START]	= { "start", FROM(PARENT), CHILD, 0, 0, false },
-	[IPC_STOP]	= { "stop", FROM(PARENT), CHILD, 0, 0, false },
-	[IPC_READY]	= { "ready", CHILD, FROM(PARENT), 0, 0, false },
-	[IPC_ACTION]	= { "action", FROM(PARENT), FROM(DELIVER), 10, 65536, false },
-	[IPC_LISTENER]	= { "listener", FROM(PARENT), FROM(SMTP), 8, 512, true },
-	[IPC_PKI]	= { "pki", FROM(PARENT), FROM(SMTP), 12, IPC_MAX_DATA, false },
-	[IPC_PROC_STDIN] = { "proc-stdin", FROM(PARENT), FROM(SMTP), 8, 8, true },
-	[IPC_PROC_OUTPUT] = { "proc-output", FROM(PARENT), FROM(SMTP), 4, 4, true },
-	[IPC_PROC_FAILED] = { "proc-failed", FROM(SMTP), FROM(PARENT), 8, 8, false },
-	[IPC_RCPT]	= { "rcpt", FROM(SMTP), FROM(LOOKUP), 38, 8192, false },
-	[IPC_VERDICT]	= { "verdict", FROM(LOOKUP), FROM(SMTP), 21, IPC_MAX_DATA, false },
-	[IPC_ENVELOPE]	= { "envelope", FROM(LOOKUP), FROM(QUEUE), 36, 8192, false },
-	[IPC_LEASE]	= { "lease", FROM(QUEUE), FROM(SMTP), 8, 8, false },
-	[IPC_LEASE_WANT] = { "lease-want", FROM(SMTP), FROM(QUEUE), 0, 0, false },
-	[IPC_WINDOW]	= { "window", FROM(QUEUE) | FROM(DELIVER), FROM(SMTP) | FROM(QUEUE), 4, 4, false },
-	[IPC_CONTENT]	= { "content", FROM(SMTP), FROM(QUEUE), 8, IPC_MAX_DATA, false },
-	[IPC_COMMIT]	= { "commit", FROM(SMTP), FROM(QUEUE), 40, IPC_MAX_DATA, false },
-	[IPC_COMMITTED]	= { "committed", FROM(QUEUE), FROM(SMTP), 5, 5, false },
-	[IPC_DISCARD]	= { "discard", FROM(SMTP), FROM(QUEUE), 4, 4, false },
-	[IPC_SPACE]	= { "space", FROM(QUEUE), FROM(SMTP), 1, 1, false },
-	[IPC_ORPHAN]	= { "orphan", FROM(QUEUE), FROM(SMTP), 20, 20, false },
-	[IPC_CONTROL]	= { "control", FROM(PARENT), FROM(QUEUE), 0, 0, true },
-	[IPC_DELIVER_WANT] = { "deliver-want", FROM(QUEUE), FROM(PARENT), 5, 512, false },
-	[IPC_DELIVER_PEER] = { "deliver-peer", FROM(PARENT), FROM(QUEUE), 5, 512, true },
-	[IPC_DELIVER_NONE] = { "deliver-none", FROM(PARENT), FROM(QUEUE), 10, 1024, false },
-	[IPC_SHUTDOWN]	= { "shutdown", FROM(QUEUE), FROM(PARENT), 0, 0, false },
-	[IPC_JOB]	= { "job", FROM(QUEUE), FROM(DELIVER), 52, IPC_MAX_DATA, false },
-	[IPC_JOB_CONTENT] = { "job-content", FROM(QUEUE), FROM(DELIVER), 12, IPC_MAX_DATA, false },
-	[IPC_RESULT]	= { "result", FROM(DELIVER), FROM(QUEUE), 13, 4096, false },
-};
 
 struct head {			/* in front of each message of a packet */
 	uint16_t	 type;
@@ -106,7 +61,7 @@ static struct packet	*spare;		/* one packet kept for the next */
 const char *
 ipc_type_name(enum ipc_type type)
 {
-	return type < IPC_MAX ? rows[type].name : "unknown";
+	return type < IPC_MAX ? ipc_rows[type].name : "unknown";
 }
 
 /* -- sending -- */
@@ -211,7 +166,7 @@ ipc_end_fd(struct ipc *ipc, int fd)
 	memcpy(&h, p->data + ipc->begun, sizeof(h));
 	h.size = p->n - ipc->begun - sizeof(h);
 	h.fd = fd != -1;
-	row = &rows[h.type];
+	row = &ipc_rows[h.type];
 	if (h.size < row->min || h.size > row->max || row->fd != (fd != -1) ||
 	    !(row->sender & 1u << ipc->self) ||
 	    !(row->receiver & 1u << ipc->peer)) {
@@ -368,7 +323,7 @@ objection(const struct ipc *ipc, const struct head *h, bool fd)
 
 	if (h->type >= IPC_MAX)
 		return "unknown type";
-	row = &rows[h->type];
+	row = &ipc_rows[h->type];
 	if (!(row->sender & 1u << ipc->peer))
 		return "not for this sender";
 	if (!(row->receiver & 1u << ipc->self))

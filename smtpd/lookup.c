@@ -95,7 +95,10 @@ static void
 send_envelopes(const struct ipc_rcpt *q, const struct lookup_result *r,
     size_t n)
 {
-	struct ipc_envelope	 env = { .msgid = q->msgid, .rcpt = q->rcpt };
+	struct ipc_envelope	 env = {
+		.msgid = q->msgid, .rcpt = q->rcpt, .route_kind = ROUTE_USER,
+		.notify = q->notify, .orcpt = q->orcpt,
+	};
 	struct held		*h;
 	size_t			 i;
 
@@ -110,7 +113,7 @@ send_envelopes(const struct ipc_rcpt *q, const struct lookup_result *r,
 		env.ttl = r[i].action->ttl != 0 ? r[i].action->ttl :
 		    proc_conf->queue_ttl;
 		env.action = slice_str(r[i].action->name);
-		env.user = r[i].user;
+		env.route = r[i].user;
 		env.dest = r[i].dest;
 		ipc_send_envelope(to_queue, &env);
 	}

@@ -82,6 +82,9 @@ holds(const struct criterion *c, const struct question *q)
 		return from_src(c, q);
 	case FROM_SOCKET:
 		return q->q->local && !q->internal;
+	case FROM_RDNS:
+		return !q->internal && q->q->rdns.n > 0 && (c->table == NULL ? MATCH_YES :
+		    ask(c, TABLE_DOMAIN, q->q->rdns));
 	case FOR_LOCAL:
 		return for_local(q);
 	case FOR_DOMAIN:

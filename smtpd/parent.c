@@ -31,8 +31,10 @@ bool			 parent_stopping;
 static int		 exit_status;
 static struct event	*patience;
 
-/* smtp first, so that nothing new comes; then lookup; queue when all is said. */
-static const enum process	stop_order[] = { PROC_SMTP, PROC_LOOKUP, PROC_QUEUE, PROC_DELIVER };
+/* smtp first, so that nothing new comes; then lookup; queue when all is said; then who worked for them. */
+static const enum process	stop_order[] = {
+	PROC_SMTP, PROC_LOOKUP, PROC_QUEUE, PROC_RELAY, PROC_DELIVER, PROC_DNS
+};
 
 /* Asks the next process of the order to stop; ends the loop after the last. */
 static void
@@ -168,8 +170,10 @@ parent_main(struct conf *conf)
 	}
 	signals();
 	parent_proc_start_all();
+	parent_child_start(PROC_DNS);
 	parent_child_start(PROC_LOOKUP);
 	parent_child_start(PROC_QUEUE);
+	parent_child_start(PROC_RELAY);
 	parent_child_start(PROC_SMTP);
 	loop_at_end(ipc_flush_all);
 	loop_run();

@@ -47,9 +47,16 @@ static const struct {
 } pairs[] = {
 	{ PROC_SMTP, PROC_LOOKUP },
 	{ PROC_SMTP, PROC_QUEUE },
+	{ PROC_SMTP, PROC_DNS },
+	{ PROC_SMTP, PROC_RELAY },
 	{ PROC_LOOKUP, PROC_QUEUE },
+	{ PROC_LOOKUP, PROC_RELAY },
+	{ PROC_DNS, PROC_RELAY },
+	{ PROC_QUEUE, PROC_RELAY },
 };
-static const enum process	permanent[] = { PROC_LOOKUP, PROC_QUEUE, PROC_SMTP };
+static const enum process	permanent[] = {
+	PROC_DNS, PROC_LOOKUP, PROC_QUEUE, PROC_RELAY, PROC_SMTP
+};
 
 #define MUTE_PATIENCE	5	/* seconds from the end of its channel to its own */
 #define LONG_LIFE	(10 * 1000000000ULL)	/* ns; a death after this is no row of deaths */

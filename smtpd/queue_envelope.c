@@ -270,7 +270,7 @@ take_recipient(struct message *m, const union value *v)
 	const struct ipc_envelope	 e = {
 		.msgid = m->msgid, .evpid = v[K_EVPID].num,
 		.ttl = (int64_t)v[K_TTL].num, .action = v[K_ACTION].text,
-		.user = v[K_USER].text, .rcpt = v[K_RCPT].text,
+		.route_kind = ROUTE_USER, .route = v[K_USER].text, .rcpt = v[K_RCPT].text,
 		.dest = v[K_DEST].text,
 	};
 

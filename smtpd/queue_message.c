@@ -82,15 +82,16 @@ message_add(struct message *m, const struct ipc_envelope *from)
 		return NULL;
 	}
 	/* A login is a C string to the parent; any byte may be in the rest. */
-	if (from->evpid >> 32 != m->msgid || from->user.n == 0 ||
-	    from->user.n > LOGIN_MAX ||
-	    memchr(from->user.p, '\0', from->user.n) != NULL) {
+	if (from->evpid >> 32 != m->msgid || from->route_kind != ROUTE_USER ||
+	    from->route.n == 0 ||
+	    from->route.n > LOGIN_MAX ||
+	    memchr(from->route.p, '\0', from->route.n) != NULL) {
 		errno = EINVAL;
 		return NULL;
 	}
 	if (room_for_one(m) == -1 || (e = calloc(1, sizeof(*e) + n)) == NULL)
 		return NULL;
-	if ((e->user = user_get(from->user)) == NULL) {
+	if ((e->user = user_get(from->route)) == NULL) {
 		free(e);
 		return NULL;
 	}

@@ -6,6 +6,22 @@
 #include "lib/nitems.h"
 #include "smtpd/report_emit.h"
 
+static report_sink	 sink;
+
+void
+report_to(report_sink to)
+{
+	sink = to;
+}
+
+static void
+send(const struct report_source *src, enum event_id event,
+    const struct report_value *v, size_t n)
+{
+	if (sink != NULL)
+		sink(src, event, v, n);
+}
+
 /* Room for a text in which every byte had to be escaped, within a line. */
 #define SAFE_MAX	(REPORT_LINE_MAX - 512)
 
@@ -33,7 +49,7 @@ report_link_connect(const struct report_source *src, struct slice rdns,
 		{ RF_DEST,	.text = safe(dest, false) },
 	};
 
-	report_send(src, EV_LINK_CONNECT, v, nitems(v));
+	send(src, EV_LINK_CONNECT, v, nitems(v));
 }
 
 void
@@ -43,7 +59,7 @@ report_link_greeting(const struct report_source *src, struct slice hostname)
 		{ RF_HOSTNAME,	.text = safe(hostname, true) },
 	};
 
-	report_send(src, EV_LINK_GREETING, v, nitems(v));
+	send(src, EV_LINK_GREETING, v, nitems(v));
 }
 
 void
@@ -55,7 +71,7 @@ report_link_identify(const struct report_source *src, enum method method,
 		{ RF_IDENTITY,	.text = safe(identity, true) },
 	};
 
-	report_send(src, EV_LINK_IDENTIFY, v, nitems(v));
+	send(src, EV_LINK_IDENTIFY, v, nitems(v));
 }
 
 void
@@ -65,13 +81,13 @@ report_link_tls(const struct report_source *src, struct slice tls)
 		{ RF_TLS,	.text = tls },
 	};
 
-	report_send(src, EV_LINK_TLS, v, nitems(v));
+	send(src, EV_LINK_TLS, v, nitems(v));
 }
 
 void
 report_link_disconnect(const struct report_source *src)
 {
-	report_send(src, EV_LINK_DISCONNECT, NULL, 0);
+	send(src, EV_LINK_DISCONNECT, NULL, 0);
 }
 
 /* Events whose only value is the transaction. */
@@ -82,7 +98,7 @@ report_tx(const struct report_source *src, enum event_id event, uint32_t msgid)
 		{ RF_MSGID,	.num = msgid },
 	};
 
-	report_send(src, event, v, nitems(v));
+	send(src, event, v, nitems(v));
 }
 
 void
@@ -113,7 +129,7 @@ report_tx_mail(const struct report_source *src, uint32_t msgid,
 		{ RF_ADDRESS,	.text = safe(address, true) },
 	};
 
-	report_send(src, EV_TX_MAIL, v, nitems(v));
+	send(src, EV_TX_MAIL, v, nitems(v));
 }
 
 void
@@ -126,7 +142,7 @@ report_tx_rcpt(const struct report_source *src, uint32_t msgid,
 		{ RF_ADDRESS,	.text = safe(address, true) },
 	};
 
-	report_send(src, EV_TX_RCPT, v, nitems(v));
+	send(src, EV_TX_RCPT, v, nitems(v));
 }
 
 void
@@ -138,7 +154,7 @@ report_tx_envelope(const struct report_source *src, uint32_t msgid,
 		{ RF_EVPID,	.num = evpid },
 	};
 
-	report_send(src, EV_TX_ENVELOPE, v, nitems(v));
+	send(src, EV_TX_ENVELOPE, v, nitems(v));
 }
 
 void
@@ -150,7 +166,7 @@ report_tx_data(const struct report_source *src, uint32_t msgid,
 		{ RF_RESULT,	.token = result_names[result] },
 	};
 
-	report_send(src, EV_TX_DATA, v, nitems(v));
+	send(src, EV_TX_DATA, v, nitems(v));
 }
 
 void
@@ -161,7 +177,7 @@ report_tx_commit(const struct report_source *src, uint32_t msgid, uint64_t size)
 		{ RF_SIZE,	.num = size },
 	};
 
-	report_send(src, EV_TX_COMMIT, v, nitems(v));
+	send(src, EV_TX_COMMIT, v, nitems(v));
 }
 
 void
@@ -171,7 +187,7 @@ report_protocol_client(const struct report_source *src, struct slice line)
 		{ RF_COMMAND,	.text = safe(line, true) },
 	};
 
-	report_send(src, EV_PROTOCOL_CLIENT, v, nitems(v));
+	send(src, EV_PROTOCOL_CLIENT, v, nitems(v));
 }
 
 void
@@ -181,13 +197,83 @@ report_protocol_server(const struct report_source *src, struct slice line)
 		{ RF_REPLY,	.text = safe(line, true) },
 	};
 
-	report_send(src, EV_PROTOCOL_SERVER, v, nitems(v));
+	send(src, EV_PROTOCOL_SERVER, v, nitems(v));
+}
+
+void
+report_link_failed(const struct report_source *src, struct slice dest,
+    struct slice reason)
+{
+	const struct report_value v[] = {
+		{ RF_DEST,	.text = safe(dest, false) },
+		{ RF_REASON,	.text = safe(reason, true) },
+	};
+
+	send(src, EV_LINK_FAILED, v, nitems(v));
+}
+
+void
+report_envelope(enum event_id event, const struct report_fate *f)
+{
+	static const struct report_source src = { SUBSYSTEM_QUEUE, 0 };
+	const struct report_value v[] = {
+		{ RF_MSGID,	.num = f->msgid },
+		{ RF_EVPID,	.num = f->evpid },
+		{ RF_TRANSPORT,	.token = f->transport },
+		{ RF_ATTEMPTS,	.num = f->attempts },
+		{ RF_DELAY,	.num = f->delay },
+		{ RF_NEXT,	.num = f->next },
+		{ RF_DEST,	.text = f->dest },
+		{ RF_RECIPIENT,	.text = safe(f->recipient, false) },
+		{ RF_REPLY,	.text = safe(f->reply, true) },
+	};
+
+	send(&src, event, v, nitems(v));
+}
+
+void
+report_message_bounce(uint32_t msgid, const char *kind, uint32_t bounce,
+    struct slice recipient)
+{
+	static const struct report_source src = { SUBSYSTEM_QUEUE, 0 };
+	const struct report_value v[] = {
+		{ RF_MSGID,	.num = msgid },
+		{ RF_KIND,	.token = kind },
+		{ RF_BOUNCE,	.num = bounce },
+		{ RF_RECIPIENT,	.text = safe(recipient, true) },
+	};
+
+	send(&src, EV_MESSAGE_BOUNCE, v, nitems(v));
+}
+
+static void
+stat_line(enum event_id event, const char *name, uint64_t value)
+{
+	static const struct report_source src = { SUBSYSTEM_STATS, 0 };
+	const struct report_value v[] = {
+		{ RF_NAME,	.token = name },
+		{ RF_VALUE,	.num = value },
+	};
+
+	send(&src, event, v, nitems(v));
+}
+
+void
+report_counter(const char *name, uint64_t value)
+{
+	stat_line(EV_COUNTER, name, value);
+}
+
+void
+report_gauge(const char *name, uint64_t value)
+{
+	stat_line(EV_GAUGE, name, value);
 }
 
 void
 report_timeout(const struct report_source *src)
 {
-	report_send(src, EV_TIMED_OUT, NULL, 0);
+	send(src, EV_TIMED_OUT, NULL, 0);
 }
 
 void
@@ -200,5 +286,5 @@ report_gap_unknown(enum subsystem subsystem, uint64_t time)
 		{ RF_LAST,	.num = time },
 	};
 
-	report_send(&src, EV_REPORT_GAP, v, nitems(v));
+	send(&src, EV_REPORT_GAP, v, nitems(v));
 }

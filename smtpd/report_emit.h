@@ -11,7 +11,7 @@
 
 #include "lib/report.h"
 
-struct report_source {		/* who reports: a session */
+struct report_source {		/* who reports: a session; 0 for queue and stats */
 	enum subsystem	 subsystem;
 	uint64_t	 session;
 };
@@ -38,12 +38,38 @@ void	report_tx_commit(const struct report_source *, uint32_t msgid,
 void	report_tx_rollback(const struct report_source *, uint32_t msgid);
 void	report_protocol_client(const struct report_source *, struct slice line);
 void	report_protocol_server(const struct report_source *, struct slice line);
+void	report_link_failed(const struct report_source *, struct slice dest,
+	    struct slice reason);
 void	report_timeout(const struct report_source *);
 /* Lines that died with a process: nobody knows how many, so COUNT is 0. */
 void	report_gap_unknown(enum subsystem, uint64_t time);
 
-/* Where the lines go: the process's bus (smtp_bus.c) writes them once per dialect in use. */
-void	report_send(const struct report_source *, enum event_id,
-	    const struct report_value *, size_t n);
+
+/* What became of an envelope: one of EV_ENVELOPE_*; delay in microseconds since it was accepted. */
+struct report_fate {
+	uint32_t	 msgid;
+	uint64_t	 evpid;
+	const char	*transport;	/* "maildir", "mda", "relay", "lmtp" */
+	uint32_t	 attempts;
+	uint64_t	 delay;
+	uint64_t	 next;		/* deferred: the next try, microseconds since the epoch */
+	struct slice	 dest;		/* the remote's "addr:port"; empty where there is none */
+	struct slice	 recipient, reply;
+};
+void	report_envelope(enum event_id, const struct report_fate *);
+/* kind: "failed", "delayed", "delivered"; bounce: the notification's msgid. */
+void	report_message_bounce(uint32_t msgid, const char *kind, uint32_t bounce,
+	    struct slice recipient);
+/* Names are literals of ours: "smtp.sessions"; "filter.NAME.latency" of a configured name. */
+void	report_counter(const char *name, uint64_t value);
+void	report_gauge(const char *name, uint64_t value);
+
+/*
+ * Where the lines go, set once: the bus of smtp (smtp_bus.c), or the channel
+ * to it (report_remote.c).
+ */
+typedef void (*report_sink)(const struct report_source *, enum event_id,
+	const struct report_value *, size_t n);
+void	report_to(report_sink);
 
 #endif

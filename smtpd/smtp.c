@@ -186,6 +186,27 @@ from_queue(struct ipc *ipc, struct ipc_msg *msg)
 	}
 }
 
+/*
+ * Lines of another process.  What queue has said is read first, so that
+ * nothing of a message precedes its tx-commit.
+ */
+static void
+lines(struct ipc *ipc, struct ipc_msg *msg)
+{
+	uint8_t		 subsystem = ipc_get_u8(msg);
+	uint8_t		 dialect = ipc_get_u8(msg);
+	uint64_t	 first = ipc_get_u64(msg);
+	uint64_t	 last = ipc_get_u64(msg);
+	struct slice	 text = ipc_get_slice(msg);
+
+	msg->bad |= subsystem >= SUBSYSTEM_MAX || dialect >= DIALECT_MAX;
+	if (!ipc_complete(ipc, msg))
+		return;
+	if (ipc != smtp_queue && smtp_queue != NULL)
+		ipc_drain(smtp_queue);
+	bus_lines(subsystem, dialect, first, last, text);
+}
+
 void
 smtp_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 {
@@ -193,6 +214,8 @@ smtp_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		peer_lost(peer, ipc);
 	else if (peer == PROC_PARENT)
 		from_parent(ipc, msg);
+	else if (msg->type == IPC_REPORT)
+		lines(ipc, msg);
 	else if (peer == PROC_LOOKUP && msg->type == IPC_VERDICT)
 		from_lookup(ipc, msg);
 	else if (peer == PROC_QUEUE)

@@ -56,8 +56,7 @@ static void	sub_write(struct subscriber *);
 static bool
 wants(const struct subscriber *s, enum subsystem subsystem)
 {
-	return subsystem == SUBSYSTEM_SMTP_IN ? s->conf->smtp_in :
-	    subsystem == SUBSYSTEM_SMTP_OUT ? s->conf->smtp_out : false;
+	return (s->conf->reports & 1u << subsystem) != 0;
 }
 
 /* -- pausing -- */
@@ -175,26 +174,35 @@ reserve(struct subscriber *s, size_t n)
 	return 0;
 }
 
-static void
-drop_line(struct subscriber *s, enum subsystem subsystem, uint64_t time)
-{
-	struct gap	*g = &s->gaps[subsystem];
+struct lines {			/* of a subsystem, in the subscriber's dialect */
+	enum subsystem	 subsystem;
+	uint64_t	 first, last;	/* their times */
+	struct slice	 text;
+};
 
-	if (g->count++ == 0)
-		g->first = time;
-	g->last = time;
+static void
+drop_lines(struct subscriber *s, const struct lines *l)
+{
+	struct gap	*g = &s->gaps[l->subsystem];
+	size_t		 i;
+
+	if (g->count == 0)
+		g->first = l->first;
+	for (i = 0; i < l->text.n; i++)
+		g->count += l->text.p[i] == '\n';
+	g->last = l->last;
 }
 
 /* 0, or -1: there is no memory for it, and lines are dropped from now on. */
 static int
-put(struct subscriber *s, const char *line, size_t n)
+put(struct subscriber *s, struct slice text)
 {
-	if (reserve(s, n) == -1) {
+	if (reserve(s, text.n) == -1) {
 		s->dropping = true;
 		return -1;
 	}
-	memcpy(s->data + s->end, line, n);
-	s->end += n;
+	memcpy(s->data + s->end, text.p, text.n);
+	s->end += text.n;
 	return 0;
 }
 
@@ -219,7 +227,7 @@ put_gaps(struct subscriber *s)
 			continue;
 		n = report_write(line, sizeof(line), s->conf->dialect,
 		    EV_REPORT_GAP, &head, v, 3);
-		if (put(s, line, n) == -1)
+		if (put(s, slice_make(line, n)) == -1)
 			return;
 		log_warnx("proc %s: %llu report lines dropped", s->conf->name,
 		    (unsigned long long)g->count);
@@ -234,9 +242,10 @@ is_full(const struct subscriber *s, size_t n)
 }
 
 static void
-take(struct subscriber *s, enum subsystem subsystem, uint64_t time,
-    const char *line, size_t n)
+take(struct subscriber *s, const struct lines *l)
 {
+	size_t	 n = l->text.n;
+
 	/* A turn may bring more than the buffer holds: the pipe is asked first. */
 	if (!s->blocked && is_full(s, n))
 		sub_write(s);
@@ -251,17 +260,18 @@ take(struct subscriber *s, enum subsystem subsystem, uint64_t time,
 		if (!s->waiting || unsent(s) + n > 2 * s->conf->buffer)
 			s->dropping = true;
 	}
-	if (s->dropping || put(s, line, n) == -1)
-		drop_line(s, subsystem, time);
+	if (s->dropping || put(s, l->text) == -1)
+		drop_lines(s, l);
 }
 
-void
-report_send(const struct report_source *src, enum event_id event,
+static void
+bus_send(const struct report_source *src, enum event_id event,
     const struct report_value *v, size_t n)
 {
 	static char			 line[DIALECT_MAX][REPORT_LINE_MAX];
 	size_t				 len[DIALECT_MAX] = { 0 };
 	const struct report_head	 head = { src->subsystem, loop_wall(), src->session };
+	struct lines			 l = { src->subsystem, head.time, head.time, SLICE_NONE };
 	struct subscriber		*s;
 	enum dialect			 d;
 
@@ -272,8 +282,21 @@ report_send(const struct report_source *src, enum event_id event,
 		if (len[d] == 0)
 			len[d] = report_write(line[d], sizeof(line[d]), d, event,
 			    &head, v, n);
-		take(s, src->subsystem, head.time, line[d], len[d]);
+		l.text = slice_make(line[d], len[d]);
+		take(s, &l);
 	}
+}
+
+void
+bus_lines(enum subsystem subsystem, enum dialect d, uint64_t first,
+    uint64_t last, struct slice text)
+{
+	const struct lines	 l = { subsystem, first, last, text };
+	struct subscriber	*s;
+
+	for (s = subs; s < subs + nsubs; s++)
+		if (wants(s, subsystem) && s->conf->dialect == d)
+			take(s, &l);
 }
 
 /* -- the pipes -- */
@@ -472,7 +495,7 @@ bus_proc_stdin(unsigned index, uint32_t life, int fd)
 	s->end = s->start;
 	if (!s->dropping)
 		put_gaps(s);
-	put(s, rest, n);
+	put(s, slice_make(rest, n));
 	free(rest);
 }
 
@@ -493,6 +516,7 @@ bus_init(void (*cb)(bool))
 	size_t			 n = 0;
 
 	pause_cb = cb;
+	report_to(bus_send);
 	event_assign(&pause_changed, loop_base, -1, 0, pause_changed_cb, NULL);
 	TAILQ_FOREACH(c, &proc_conf->procs, entry)
 		n++;

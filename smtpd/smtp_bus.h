@@ -10,10 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/slice.h"
+#include "lib/report.h"
 
 /* Subscribers from the configuration; pause_cb tells when sessions must wait and may go on. */
 void	bus_init(void (*pause_cb)(bool));
+/* Whole lines that another process wrote in a dialect; the times of the first and the last. */
+void	bus_lines(enum subsystem, enum dialect, uint64_t first, uint64_t last, struct slice);
 /* The parent's pipes to and from a proc that it started; life: how often it did. */
 void	bus_proc_stdin(unsigned index, uint32_t life, int fd);
 void	bus_proc_output(unsigned index, int fd);

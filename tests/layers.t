@@ -35,7 +35,7 @@ strangers()
 }
 is "$(strangers)" "" "no process includes what is another's"
 
-CFLAGS_ALONE="-std=c11 -D_GNU_SOURCE -I. $(pkg-config --cflags libbsd-overlay libevent libtls)"
+CFLAGS_ALONE="-std=c11 -D_GNU_SOURCE -I. $(pkg-config --cflags libbsd-overlay libevent libtls libcares)"
 alone()
 {
 	for header in lib/*.h smtpd/*.h; do

@@ -200,7 +200,7 @@ check_proc(struct conf *c)
 	assert_int_equal(p->dialect, DIALECT_1);
 	assert_int_equal(p->buffer, 64 * 1024 * 1024);
 	assert_int_equal(p->overflow, OVERFLOW_DROP);
-	assert_true(p->smtp_in && p->smtp_out);
+	assert_true(p->reports == (1u << SUBSYSTEM_SMTP_IN | 1u << SUBSYSTEM_SMTP_OUT));
 	p = TAILQ_NEXT(p, entry);
 	assert_int_equal(p->index, 1);
 	assert_string_equal(p->user, "u");
@@ -210,10 +210,10 @@ check_proc(struct conf *c)
 	assert_int_equal(p->buffer, 128 * 1024);
 	assert_int_equal(p->overflow, OVERFLOW_WAIT);
 	assert_int_equal(p->wait, 60);
-	assert_true(p->smtp_in && !p->smtp_out);
+	assert_true(p->reports == 1u << SUBSYSTEM_SMTP_IN);
 	p = TAILQ_NEXT(p, entry);
 	assert_int_equal(p->wait, 5);
-	assert_true(!p->smtp_in && p->smtp_out);
+	assert_true(p->reports == 1u << SUBSYSTEM_SMTP_OUT);
 }
 
 static void

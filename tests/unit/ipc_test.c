@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* objects: smtpd/ipc.o smtpd/ipc_msg.o smtpd/loop.o smtpd/log.o */
+/* objects: smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/loop.o smtpd/log.o */
 /*
  * Channels: messages arrive whole and in order, with their descriptor; what
  * disagrees with the table is dropped, and its descriptor closed.

@@ -4,7 +4,7 @@
  * flushed is accepted, whoever dies or comes late.  Channels are real, and
  * the messages go through queue.c; the spool and the clock are the test's own.
  */
-/* objects: smtpd/queue.o smtpd/queue_commit.o smtpd/queue_lease.o smtpd/queue_message.o smtpd/queue_envelope.o smtpd/ipc.o smtpd/ipc_msg.o */
+/* objects: smtpd/queue.o smtpd/queue_commit.o smtpd/queue_lease.o smtpd/queue_message.o smtpd/queue_envelope.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o */
 #include "tests/unit/queue_commit_world.h"
 
 static void
@@ -465,7 +465,7 @@ test_long(void **state)
 	memset(rcpt, 'r', sizeof(rcpt) - 1);
 	rcpt[1000] = 'r';
 	commit_envelope(&(struct ipc_envelope){ .msgid = next,
-	    .evpid = (uint64_t)next << 32, .user = SLICE("alice"),
+	    .evpid = (uint64_t)next << 32, .route = SLICE("alice"),
 	    .rcpt = slice_make(rcpt, 1001), .dest = slice_make(rcpt, 24) });
 	commit(next, 2, 1, "x");
 	turn();

@@ -501,7 +501,7 @@ envelope(uint32_t msgid, const char *user, const char *rcpt)
 	static uint32_t		 n;
 	struct ipc_envelope	 e = { .msgid = msgid, .ttl = 3600,
 	    .evpid = (uint64_t)msgid << 32 | ++n, .action = SLICE("local"),
-	    .user = slice_str(user), .rcpt = slice_str(rcpt),
+	    .route = slice_str(user), .rcpt = slice_str(rcpt),
 	    .dest = SLICE("alice@example.org") };
 
 	ipc_send_envelope(lookup, &e);

@@ -59,7 +59,7 @@ add(struct message *m, uint32_t low, int64_t ttl, struct slice user,
 {
 	const struct ipc_envelope	 e = {
 		.msgid = m->msgid, .evpid = (uint64_t)m->msgid << 32 | low,
-		.ttl = ttl, .action = text, .user = user, .rcpt = text,
+		.ttl = ttl, .action = text, .route = user, .rcpt = text,
 		.dest = text,
 	};
 
@@ -179,7 +179,7 @@ static void
 test_many(void **state)
 {
 	const struct ipc_envelope	 more = { .msgid = MSGID,
-	    .evpid = (uint64_t)MSGID << 32, .user = SLICE("alice") };
+	    .evpid = (uint64_t)MSGID << 32, .route = SLICE("alice") };
 	struct message			*m = message(SLICE("a@b"));
 	uint32_t			 i;
 
@@ -202,17 +202,17 @@ test_refused(void **state)
 		struct ipc_envelope	 e;
 		int			 error;	/* 0: taken */
 	} rows[] = {
-		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice") },	0 },
+		{ { .evpid = 0xfedcba9800000001, .route = SLICE("alice") },	0 },
 		{ { .evpid = 0xfedcba9800000001 },				EINVAL },
-		{ { .evpid = 0xfedcba9800000001, .user = SLICE("al\0ce") },	EINVAL },
-		{ { .evpid = 1, .user = SLICE("alice") },			EINVAL },
-		{ { .evpid = 0xfedcba9900000001, .user = SLICE("alice") },	EINVAL },
-		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice"),
+		{ { .evpid = 0xfedcba9800000001, .route = SLICE("al\0ce") },	EINVAL },
+		{ { .evpid = 1, .route = SLICE("alice") },			EINVAL },
+		{ { .evpid = 0xfedcba9900000001, .route = SLICE("alice") },	EINVAL },
+		{ { .evpid = 0xfedcba9800000001, .route = SLICE("alice"),
 		    .rcpt = whole },						0 },
-		{ { .evpid = 0xfedcba9800000001, .user = SLICE("alice"),
+		{ { .evpid = 0xfedcba9800000001, .route = SLICE("alice"),
 		    .rcpt = whole, .dest = SLICE("d") },			E2BIG },
 		{ { .evpid = 0xfedcba9800000001,
-		    .user = slice_make(long_text, LOGIN_MAX + 1) },		EINVAL },
+		    .route = slice_make(long_text, LOGIN_MAX + 1) },		EINVAL },
 	};
 	size_t			 i;
 	uint32_t		 n = 0;

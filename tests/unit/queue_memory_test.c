@@ -74,7 +74,7 @@ add_envelope(struct message *m, uint32_t i)
 	    .action = SLICE("local_users"),
 	    .rcpt = address(rcpt, "rcpt", i), .dest = address(dest, "dest", i) };
 
-	e.user = slice_make(user, (size_t)snprintf(user, sizeof(user), "user%u",
+	e.route = slice_make(user, (size_t)snprintf(user, sizeof(user), "user%u",
 	    i % 100));
 	assert_non_null(message_add(m, &e));
 }

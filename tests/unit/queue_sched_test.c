@@ -4,7 +4,7 @@
  * deaths, large and unreadable content.  Channels are real; time, libevent's
  * timers and the spool are the test's own.
  */
-/* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
+/* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o */
 #include "tests/unit/queue_sched_world.h"
 
 #define LARGE	(3 * 1024 * 1024)

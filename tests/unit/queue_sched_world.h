@@ -327,7 +327,7 @@ add(struct message *m, const char *name, int64_t ttl)
 {
 	const struct ipc_envelope	 from = { .msgid = m->msgid,
 	    .evpid = evpids = (uint64_t)m->msgid << 32 | (m->n + 1),
-	    .ttl = ttl, .action = SLICE("a"), .user = slice_str(name),
+	    .ttl = ttl, .action = SLICE("a"), .route = slice_str(name),
 	    .rcpt = SLICE("r"), .dest = SLICE("d") };
 	struct envelope			*e = message_add(m, &from);
 

@@ -3,7 +3,7 @@
  * Users take turns for a bounded number of delivers; clocks that are set;
  * delivers that are about to end.
  */
-/* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o */
+/* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o */
 #include "tests/unit/queue_sched_world.h"
 
 /* A clock that is set, back or forward, neither delays nor hastens a try. */
