@@ -294,3 +294,22 @@ smtp_param_next(struct slice *rest, struct slice *name, struct slice *value)
 	*rest = slice_make(s.p + s.n, rest->n - s.n);
 	return 1;
 }
+
+bool
+smtp_number_parse(struct slice s, uint64_t *number)
+{
+	uint64_t	 n = 0;
+	size_t		 i;
+	unsigned	 digit;
+
+	if (s.n == 0 || s.n > 20)
+		return false;
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		digit = (unsigned)(s.p[i] - '0');
+		n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
+	}
+	*number = n;
+	return true;
+}

@@ -7,6 +7,7 @@
  * Everything is a slice into what was given; nothing is allocated.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/slice.h"
 
@@ -33,6 +34,8 @@ int	smtp_path_parse(struct slice arg, unsigned flags, struct smtp_path *out,
  */
 int	smtp_param_next(struct slice *rest, struct slice *name,
 	    struct slice *value);
+/* 1*20DIGIT, as SIZE and BDAT have them; more than *number can hold becomes UINT64_MAX. */
+bool	smtp_number_parse(struct slice, uint64_t *number);
 
 /* A domain name: labels of letters, digits, hyphens inside; at most 255 bytes. */
 bool	smtp_domain_valid(struct slice);

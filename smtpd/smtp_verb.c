@@ -76,26 +76,6 @@ bad_param(struct command *c, enum reply r, struct slice name)
 	return r;
 }
 
-/* 1*20DIGIT: more than a number of ours holds is more than any limit. */
-static bool
-parse_size(struct slice value, uint64_t *size)
-{
-	size_t	 i;
-
-	*size = 0;
-	if (value.p == NULL || value.n == 0 || value.n > 20)
-		return false;
-	for (i = 0; i < value.n; i++) {
-		if (value.p[i] < '0' || value.p[i] > '9')
-			return false;
-		if (*size > (UINT64_MAX - 9) / 10)
-			*size = UINT64_MAX;
-		else
-			*size = *size * 10 + (uint64_t)(value.p[i] - '0');
-	}
-	return true;
-}
-
 /* RFC 1870 SIZE, RFC 6152 BODY; each at most once. */
 static enum reply
 mail_params(struct command *c, struct slice params)
@@ -106,7 +86,7 @@ mail_params(struct command *c, struct slice params)
 
 	while ((n = smtp_param_next(&params, &name, &value)) == 1) {
 		if (slice_eqi(name, SLICE("SIZE"))) {
-			if (c->sized || !parse_size(value, &c->size))
+			if (c->sized || !smtp_number_parse(value, &c->size))
 				return bad_param(c, REPLY_BAD_PARAM, name);
 			c->sized = true;
 		} else if (slice_eqi(name, SLICE("BODY"))) {

@@ -321,6 +321,46 @@ test_params(void **state)
 	}
 }
 
+static const struct {
+	const char	*text;
+	bool		 ok;
+	uint64_t	 number;
+} numbers[] = {
+	{ "0",			true, 0 },
+	{ "7",			true, 7 },
+	{ "0010",		true, 10 },
+	{ "18446744073709551614", true, UINT64_MAX - 1 },
+	{ "18446744073709551615", true, UINT64_MAX },
+	{ "18446744073709551616", true, UINT64_MAX },
+	{ "18446744073709551620", true, UINT64_MAX },
+	{ "99999999999999999999", true, UINT64_MAX },
+	{ "000000000000000000000", false, 0 },
+	{ "",			false, 0 },
+	{ "-1",			false, 0 },
+	{ "+1",			false, 0 },
+	{ " 1",			false, 0 },
+	{ "1 ",			false, 0 },
+	{ "1x",			false, 0 },
+	{ "0x1",		false, 0 },
+};
+
+static void
+test_numbers(void **state)
+{
+	uint64_t	 number;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < nitems(numbers); i++) {
+		number = 0;
+		if (smtp_number_parse(slice_str(numbers[i].text), &number) !=
+		    numbers[i].ok || number != numbers[i].number)
+			fail_msg("%s: %llu", numbers[i].text,
+			    (unsigned long long)number);
+	}
+	assert_false(smtp_number_parse(SLICE_NONE, &number));
+}
+
 int
 main(void)
 {
@@ -333,6 +373,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_label_length),
 		cmocka_unit_test(test_params),
+		cmocka_unit_test(test_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
