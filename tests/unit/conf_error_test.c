@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* smtpd.conf: what each mistake is answered with. */
-/* objects: smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_resolve.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/log.o */
+/* objects: smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_resolve.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/log.o */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -76,7 +76,7 @@ static const struct {
 	    "f:2:19: token \"domians\": no such table above; did you mean \"domains\"?\n" },
 	{ "table t { a }\nmatch for domain <t reject\n", "f:2:21: token \"reject\": expected > after the name of a table\n" },
 	/* action */
-	{ "action a\nmatch for any action a\n", "f:1:9: end of line: expected one of: maildir, mda\n" },
+	{ "action a\nmatch for any action a\n", "f:1:9: end of line: expected one of: maildir, mda, relay\n" },
 	{ "action a maldir\nmatch for any action a\n", "f:1:10: token \"maldir\": no kind of action; did you mean \"maildir\"?\n" },
 	{ "action a lmtp \"x\"\nmatch for any action a\n", "f:1:10: token \"lmtp\": not supported yet (kind of action)\n" },
 	{ "action a deliver to maildir\nmatch for any action a\n",
@@ -142,7 +142,8 @@ static const struct {
 	{ "proc p c\nreport smtp-inn on p\n" RULE,
 	    "f:2:8: token \"smtp-inn\": no stream to report; did you mean \"smtp-in\"?\n" },
 	/* what is later, and what was */
-	{ "srs key x\n" RULE, "f:1:1: token \"srs\": not supported yet (directive)\n" },
+	{ "mda wrapper a b\n" RULE, "f:1:1: token \"mda\": not supported yet (directive)\n" },
+	{ "scheduler limit x\n" RULE, "f:1:1: token \"scheduler\": not supported yet (directive)\n" },
 	{ "limit\n" RULE, "f:1:1: token \"limit\": the grammar before 6.4, now written: limit\n" },
 	/* several at once, in the order of the file */
 	{ "lisen\nspol\n", "f:1:1: token \"lisen\": no such directive; did you mean \"listen\"?\n"
