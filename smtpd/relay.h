@@ -21,6 +21,7 @@
 #include "smtpd/io.h"
 #include "smtpd/ipc.h"
 #include "smtpd/report_emit.h"
+#include "smtpd/srs.h"
 
 struct conn;
 struct dest;
@@ -70,6 +71,7 @@ struct job {			/* and its strings and content, in one piece */
 	uint32_t	 msgid;
 	uint8_t		 body, ret;
 	uint8_t		 tries;		/* connections that were lost with it */
+	uint32_t	 stale;		/* pieces of content under way that nobody wants any more */
 	bool		 scanned;	/* the next three are known: */
 	bool		 eightbit;	/* in content */
 	bool		 eightbit_header;
@@ -81,21 +83,22 @@ struct job {			/* and its strings and content, in one piece */
 };
 
 /* From the queue. */
-void	job_add(struct ipc *, struct ipc_msg *);
-void	job_fetched(struct ipc *, struct ipc_msg *);
-/* Asks for content from an offset; job_fetched() gives it to the connection. */
-void	job_fetch(const struct job *, uint64_t offset);
-void	job_free(struct job *);
-void	job_free_all(void);
+void	relay_job_add(struct ipc *, struct ipc_msg *);
+void	relay_job_fetched(struct ipc *, struct ipc_msg *);
+/* Asks for content from an offset; relay_job_fetched() gives it to the connection. */
+void	relay_job_fetch(const struct job *, uint64_t offset);
+void	relay_job_free(struct job *);
 /* Looks at content that is here: scanned and what follows it. */
-void	job_scan(struct job *);
+void	relay_job_scan(struct job *);
+/* The same a piece at a time, from *header true to scanned true. */
+void	relay_job_scan_piece(struct job *, struct slice, bool *header);
 /* Tells the queue what became of a recipient, and of every one that is not done. */
-void	job_answer(struct job *, struct job_rcpt *, enum job_result, unsigned flags,
+void	relay_job_answer(struct job *, struct job_rcpt *, enum job_result, unsigned flags,
 	    struct slice host, struct slice dest, struct slice reply);
-void	job_answer_all(struct job *, enum job_result, unsigned flags,
+void	relay_job_answer_all(struct job *, enum job_result, unsigned flags,
 	    struct slice host, struct slice dest, struct slice reply);
 /* Puts those that are not done first, as pending; their number. */
-uint32_t	job_rewind(struct job *);
+uint32_t	relay_job_rewind(struct job *);
 
 /* -- questions to lookup and dns: relay_query.c -- */
 
@@ -158,7 +161,9 @@ struct dest {
 	TAILQ_HEAD(, job) jobs;		/* that wait */
 	TAILQ_HEAD(, conn) conns;
 	TAILQ_ENTRY(dest) starved_entry;	/* waits for a descriptor */
-	uint32_t	 njobs, nconns, nraw;	/* nraw: not yet ready for mail */
+	TAILQ_ENTRY(dest) spent_entry;	/* nothing is to be done for it */
+	uint32_t	 njobs, nconns;
+	uint32_t	 nraw, nidle;	/* of the connections: not yet ready for mail; with nothing to do */
 	uint32_t	 limit;		/* connections for now, */
 	uint32_t	 gained, gain;	/* and successes until it is one more */
 	const struct action *action;
@@ -173,10 +178,10 @@ struct dest {
 	uint64_t	 resolved;	/* monotonic ns */
 	uint64_t	 due;		/* rate: no message before, monotonic ns */
 	struct event	 timer;		/* of it */
-	bool		 timed, starved;
+	bool		 starved, spent;
+	bool		 tempfailed;	/* of the hosts that failed, one may work later */
 	uint8_t		 state;
-	uint8_t		 result;	/* enum job_result: of what failed last */
-	/* Of the last host that failed; empty: none was met. */
+	/* Of the last host that failed so; empty: none was met. */
 	char		 failed_name[256], failed_text[ADDR_MAX];
 	char		 reply[RELAY_TEXT_MAX + 1];
 };
@@ -191,19 +196,24 @@ struct job	*dest_take(struct dest *);
 /* Hosts were found, or not: result and dest->reply say why. */
 void	dest_found(struct dest *);
 void	dest_unreachable(struct dest *, enum job_result, unsigned flags);
-/* A connection: ready for its first message, failed before that, gone, idle, done with a message. */
+/* A connection: ready for its first message, failed before that, closed; a message was taken. */
 void	dest_ready(struct dest *, struct conn *);
 void	dest_failed(struct dest *, struct conn *, enum job_result, struct slice reply);
 void	dest_gone(struct dest *, struct conn *);
-void	dest_idle(struct dest *);
 void	dest_success(struct dest *);
+/* What a job is told of a connection that ended with it; true: it was enough, it is not tried again. */
+bool	dest_gives_up(const struct dest *, const struct job *);
+/* An end-of-turn hook: frees those that have neither jobs nor connections. */
+void	dest_reap(void);
 /* No connection is made any more. */
 void	dest_stop(void);
 
 /* Finds out hosts, addresses, credentials; dest_found() or dest_unreachable() follows, perhaps at once. */
-void	route_find(struct dest *);
-void	route_free(struct dest *);	/* what it found */
-uint16_t	route_port(const struct relay *);
+void	relay_route_find(struct dest *);
+/* The hosts again, while connections are in use. */
+void	relay_route_refresh(struct dest *);
+void	relay_route_free(struct dest *);	/* what it found */
+uint16_t	relay_route_port(const struct relay *);
 
 /* -- connections: relay_conn.c -- */
 
@@ -234,7 +244,6 @@ struct conn {
 	struct report_source source;
 	struct dest	*dest;
 	struct job	*job;
-	const struct relay *relay;
 	char		 name[256];	/* of the host */
 	char		 text[ADDR_MAX];	/* "addr:port" */
 	char		 src[ADDR_MAX];	/* of our end */
@@ -246,26 +255,32 @@ struct conn {
 	uint32_t	 messages;	/* sent in it */
 	uint8_t		 state;		/* enum conn_state */
 	uint8_t		 method;	/* enum method, of our greeting */
-	bool		 connected, ready, secured, closed;
+	bool		 ready, secured;
+	bool		 connected;	/* and reported */
 	bool		 plain;		/* STARTTLS did not work: without */
 	bool		 named;		/* dns has answered, or was late */
-	char		 rdns[256];
+	char		 rdns[256];	/* empty: none */
 	uint8_t		 fcrdns;
 
 	/* The transaction. */
-	char		 path[1024];	/* sender, if it is not the message's own */
+	char		 path[SRS_MAX];	/* the sender, if it is not the message's own */
 	struct slice	 sender;
-	uint32_t	 nrcpt;		/* of the job, in this transaction */
+	uint32_t	 nrcpt;		/* first ones of the job, that it is for */
 	uint32_t	 next, await;	/* command to send, to be answered: MAIL, RCPTs, DATA */
-	uint32_t	 accepted;	/* recipients */
-	uint32_t	 answered;	/* of them, LMTP: after the end of data */
-	bool		 begun;		/* MAIL was accepted, and nothing ended it */
-	bool		 body8, utf8, bdat, bol, committed;
-	bool		 end_sent;
-	bool		 fetching;
-	uint64_t	 offset;	/* of content that was fetched */
+	uint32_t	 accepted;	/* recipients, of them, LMTP: answered after the end of data */
+	uint32_t	 answered;
+	bool		 begun;		/* MAIL was accepted, and nothing has ended it */
+	bool		 body8, utf8;	/* said with MAIL */
+	bool		 bdat, bol, committed;
+	bool		 end_sent;	/* the end of data: the message may have been taken */
+	bool		 scanning;	/* large content is read to see what is in it, */
+	bool		 header;	/* of which this is the header */
+	bool		 fetching;	/* a piece of it is asked for */
+	uint64_t	 offset;	/* in content: what was fetched so far */
 	uint64_t	 wire;		/* bytes of content sent */
-	uint32_t	 chunk[CHUNKS], nchunks;	/* sizes of BDATs without a reply */
+	uint32_t	 chunks[CHUNKS], nchunks;	/* sizes of BDATs without a reply */
+	bool		 last_chunk;	/* the last of them ends the content */
+	bool		 data_reported;	/* tx-data, with the first of them */
 };
 
 /* Begins to connect.  0, or -1 with errno. */
@@ -284,10 +299,8 @@ void	conn_report_server(struct conn *, const struct relay_reply *);
 /* The server is unusable from now on: what it holds is tried elsewhere, reply says why. */
 void	conn_lost(struct conn *, struct slice reply);
 size_t	conn_count(void);
-/* Ends all but those that wait for the reply to an end of data. */
-void	conn_stop(void);
-/* The queue is gone. */
-void	conn_drop_jobs(void);
+/* Ends all but those that wait for the reply to an end of data, unless now. */
+void	conn_stop(bool now);
 /* Every second: who is late. */
 void	conn_sweep(void);
 /* An end-of-turn hook: frees what was closed. */

@@ -102,7 +102,7 @@ answer_unread(const struct ipc_relay *m, const char *why)
 }
 
 void
-job_add(struct ipc *ipc, struct ipc_msg *msg)
+relay_job_add(struct ipc *ipc, struct ipc_msg *msg)
 {
 	const struct action	*action;
 	struct ipc_relay	 m;
@@ -131,29 +131,17 @@ job_add(struct ipc *ipc, struct ipc_msg *msg)
 }
 
 void
-job_free(struct job *j)
+relay_job_free(struct job *j)
 {
 	u64map_del(&by_id, j->id);
 	content_bytes -= j->content.n;
 	free(j);
 }
 
-void
-job_free_all(void)
-{
-	struct job	*j;
-	size_t		 pos = 0;
-
-	while ((j = u64map_next(&by_id, &pos)) != NULL) {
-		job_free(j);
-		pos = 0;
-	}
-}
-
 /* -- content -- */
 
 void
-job_fetch(const struct job *j, uint64_t offset)
+relay_job_fetch(const struct job *j, uint64_t offset)
 {
 	ipc_begin(relay_queue, IPC_FETCH);
 	ipc_put_u64(relay_queue, j->id);
@@ -163,7 +151,7 @@ job_fetch(const struct job *j, uint64_t offset)
 }
 
 void
-job_fetched(struct ipc *ipc, struct ipc_msg *msg)
+relay_job_fetched(struct ipc *ipc, struct ipc_msg *msg)
 {
 	uint64_t	 id = ipc_get_u64(msg);
 	struct slice	 piece = ipc_get_slice(msg);
@@ -172,34 +160,54 @@ job_fetched(struct ipc *ipc, struct ipc_msg *msg)
 	if (!ipc_complete(ipc, msg))
 		return;
 	/* Its connection may have been lost, or another have it by now. */
-	if ((j = u64map_get(&by_id, id)) != NULL && j->conn != NULL)
+	if ((j = u64map_get(&by_id, id)) == NULL)
+		return;
+	if (j->stale > 0)
+		j->stale--;
+	else if (j->conn != NULL)
 		relay_tx_content(j->conn, piece.n == 0 ? SLICE_NONE : piece);
 }
 
-void
-job_scan(struct job *j)
+/* Counts lines and notes bytes above 127; true if there was one. */
+static bool
+scan(struct job *j, struct slice s)
 {
-	const char	*p = j->content.p;
-	size_t		 i, n = j->content.n;
 	unsigned	 high = 0;
-	struct slice	 header = j->content;
-	const char	*end = memmem(p, n, "\n\n", 2);
+	uint64_t	 lines = 0;
+	size_t		 i;
 
-	j->scanned = true;
-	j->lines = 0;
-	for (i = 0; i < n; i++) {
-		high |= (unsigned char)p[i];
-		j->lines += p[i] == '\n';
+	for (i = 0; i < s.n; i++) {
+		high |= (unsigned char)s.p[i];
+		lines += s.p[i] == '\n';
 	}
-	j->eightbit = (high & 0x80) != 0;
-	j->eightbit_header = false;
-	if (!j->eightbit)
-		return;
-	if (end != NULL)
-		header.n = end - p;
-	for (i = 0; i < header.n; i++)
-		if ((header.p[i] & 0x80) != 0)
-			j->eightbit_header = true;
+	j->lines += lines;
+	j->eightbit |= (high & 0x80) != 0;
+	return (high & 0x80) != 0;
+}
+
+/* The part of it that is header.  An empty line cut by a piece's end is missed, and more counts as header. */
+void
+relay_job_scan_piece(struct job *j, struct slice piece, bool *header)
+{
+	const char	*end = *header ? memmem(piece.p, piece.n, "\n\n", 2) : NULL;
+	size_t		 n = end != NULL ? (size_t)(end - piece.p) : piece.n;
+
+	if (*header) {
+		j->eightbit_header |= scan(j, slice_make(piece.p, n));
+		piece.p += n;
+		piece.n -= n;
+		*header = end == NULL;
+	}
+	scan(j, piece);
+}
+
+void
+relay_job_scan(struct job *j)
+{
+	bool	 header = true;
+
+	relay_job_scan_piece(j, j->content, &header);
+	j->scanned = true;
 }
 
 /* -- answers -- */
@@ -213,7 +221,7 @@ cut(struct slice s, size_t max)
 }
 
 void
-job_answer(struct job *j, struct job_rcpt *r, enum job_result result,
+relay_job_answer(struct job *j, struct job_rcpt *r, enum job_result result,
     unsigned flags, struct slice host, struct slice dest, struct slice reply)
 {
 	const struct ipc_relayed m = {
@@ -234,17 +242,17 @@ job_answer(struct job *j, struct job_rcpt *r, enum job_result result,
 }
 
 void
-job_answer_all(struct job *j, enum job_result result, unsigned flags,
+relay_job_answer_all(struct job *j, enum job_result result, unsigned flags,
     struct slice host, struct slice dest, struct slice reply)
 {
 	uint32_t	 i;
 
 	for (i = 0; i < j->nrcpt; i++)
-		job_answer(j, &j->rcpt[i], result, flags, host, dest, reply);
+		relay_job_answer(j, &j->rcpt[i], result, flags, host, dest, reply);
 }
 
 uint32_t
-job_rewind(struct job *j)
+relay_job_rewind(struct job *j)
 {
 	struct job_rcpt	 r;
 	uint32_t	 i, n = 0;
