@@ -40,9 +40,9 @@ ZONE
 # responder LOG: one more, whose port is in $responder.
 responder()
 {
-	python3 tests/dns/responder -l "$1" "$T/zone" >"$T/port" &
-	wait_for 10 test -s "$T/port" || exit 1
-	responder=$(cat "$T/port")
+	python3 tests/dns/responder -l "$1" "$T/zone" >"$1.port" &
+	wait_for 10 test -s "$1.port" || exit 1
+	responder=$(cat "$1.port")
 }
 responder "$T/asked"
 RESOLVER=127.0.0.1:$responder
