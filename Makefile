@@ -83,11 +83,14 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
 		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
-		smtpd/queue_commit.o smtpd/queue_control.o \
-		smtpd/queue_deliver.o smtpd/queue_envelope.o \
-		smtpd/queue_fate.o smtpd/queue_lease.o \
-		smtpd/queue_message.o smtpd/queue_sched.o \
-		smtpd/queue_show.o \
+		smtpd/queue_admin.o smtpd/queue_bounce.o \
+		smtpd/queue_commit.o smtpd/queue_content.o \
+		smtpd/queue_control.o smtpd/queue_deliver.o \
+		smtpd/queue_envelope.o smtpd/queue_fate.o \
+		smtpd/queue_lease.o smtpd/queue_message.o \
+		smtpd/queue_relay.o smtpd/queue_route.o \
+		smtpd/queue_sched.o smtpd/queue_show.o \
+		smtpd/queue_stats.o \
 		smtpd/relay.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
 		smtpd/smtp_bus.o smtpd/smtp_listen.o \

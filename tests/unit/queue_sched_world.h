@@ -27,6 +27,8 @@
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
+#include "smtpd/queue_bounce.h"
+#include "smtpd/report_emit.h"
 
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -94,12 +96,12 @@ advance_idle(uint64_t seconds)
 static inline void
 advance(uint64_t seconds)
 {
-	struct user	*u;
+	struct route	*r;
 
 	advance_idle(seconds);
-	for (u = user_next(NULL); u != NULL; u = user_next(u))
-		if (u->nrunning == 0)
-			u->heard = mono;
+	for (r = route_next(NULL); r != NULL; r = route_next(r))
+		if (r->nrunning == 0)
+			r->heard = mono;
 }
 
 /* -- the spool -- */
@@ -162,6 +164,80 @@ spool_read(struct spool *sp, uint64_t recno, size_t offset, void *buf, size_t n)
 	return (ssize_t)n;
 }
 
+/* -- the configuration, and what is reported -- */
+
+static struct conf	 conf = { .max_deferred = 100 };
+struct conf		*proc_conf = &conf;
+
+struct action *
+conf_action(const struct conf *c, struct slice name)
+{
+	(void)c;
+	(void)name;
+	return NULL;
+}
+
+static struct {
+	enum event_id	 event;		/* of the last envelope */
+	uint64_t	 evpid, next;
+	uint32_t	 attempts;
+	char		 transport[16], dest[64], reply[128];
+	size_t		 n;
+} reported;
+
+void
+report_envelope(enum event_id event, const struct report_fate *f)
+{
+	reported.event = event;
+	reported.evpid = f->evpid;
+	reported.next = f->next;
+	reported.attempts = f->attempts;
+	reported.n++;
+	snprintf(reported.transport, sizeof(reported.transport), "%s", f->transport);
+	snprintf(reported.dest, sizeof(reported.dest), "%.*s", (int)f->dest.n, f->dest.p);
+	snprintf(reported.reply, sizeof(reported.reply), "%.*s", (int)f->reply.n,
+	    f->reply.p);
+}
+
+/* The sender is told at once, or when the test says so. */
+static bool		 bounces_late;
+static struct envelope	*bouncing;
+static size_t		 nbounces, ndelays, nsuccesses;
+
+void
+bounce_failed(struct envelope *e, const struct outcome *o)
+{
+	(void)o;
+	assert_int_equal(e->state, ENV_BOUNCING);
+	nbounces++;
+	if (bounces_late)
+		bouncing = e;
+	else
+		fate_bounced(e);
+}
+
+void
+bounce_expired(struct envelope *e, const struct outcome *o)
+{
+	bounce_failed(e, o);
+}
+
+void
+bounce_delayed(struct envelope *e, const struct outcome *o)
+{
+	(void)e;
+	(void)o;
+	ndelays++;
+}
+
+void
+bounce_delivered(const struct envelope *e, const struct outcome *o, bool relayed)
+{
+	(void)o;
+	assert_int_equal(relayed, e->route->kind == ROUTE_RELAY);
+	nsuccesses++;
+}
+
 /* -- the log -- */
 
 static char	 last_warning[512];
@@ -204,6 +280,7 @@ struct ipc			*proc_parent;
 const struct proc_row		 proc_rows[PROC_MAX] = {
 	[PROC_PARENT] = { .name = "parent" }, [PROC_SMTP] = { .name = "smtp" },
 	[PROC_LOOKUP] = { .name = "lookup" }, [PROC_QUEUE] = { .name = "queue" },
+	[PROC_DNS] = { .name = "dns" }, [PROC_RELAY] = { .name = "relay" },
 	[PROC_DELIVER] = { .name = "deliver" }, [PROC_OFFLINE] = { .name = "offline" },
 };
 
@@ -275,11 +352,11 @@ meet(const char *name, uint32_t window)
 
 /* What everybody has to say is read, then users are fed. */
 static void
-turn(struct user *u)
+turn(struct route *r)
 {
 	ipc_flush_all();
-	if (u->deliver != NULL)
-		ipc_drain(u->deliver);
+	if (r->deliver != NULL)
+		ipc_drain(r->deliver);
 	deliver_turn();
 	ipc_flush_all();
 	ipc_drain(parent);
@@ -299,22 +376,22 @@ say(uint64_t evpid, enum job_result result)
 
 /* Answers all that it was given. */
 static void
-say_all(struct user *u, enum job_result result)
+say_all(struct route *r, enum job_result result)
 {
 	size_t	 i;
 
 	for (i = 0; i < them.n; i++)
 		say(them.job[i], result);
 	them.n = 0;
-	turn(u);
+	turn(r);
 }
 
 static void
-die(struct user *u)
+die(struct route *r)
 {
 	ipc_free(them.ipc);
 	them = (struct deliver){ 0 };
-	turn(u);
+	turn(r);
 }
 
 /* -- messages -- */
@@ -350,13 +427,13 @@ mail(const char *name, uint64_t size, int64_t ttl)
 	return add(m, name, ttl);
 }
 
-static struct user *
+static struct route *
 user(const char *name)
 {
-	struct user	*u = user_get(slice_str(name));
+	struct route	*r = route_get(ROUTE_USER, SLICE(""), slice_str(name));
 
-	assert_non_null(u);
-	return u;
+	assert_non_null(r);
+	return r;
 }
 
 static enum spool_state
@@ -387,6 +464,9 @@ begin(void **state)
 	wanted = waiting = read_error = 0;
 	unreadable = UINT64_MAX;
 	readable = 0;
+	nbounces = ndelays = nsuccesses = 0;
+	bounces_late = false;
+	reported.n = 0;
 	return 0;
 }
 
