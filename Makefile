@@ -87,18 +87,20 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
 		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o smtpd/queue.o \
-		smtpd/queue_commit.o smtpd/queue_control.o \
-		smtpd/queue_deliver.o smtpd/queue_envelope.o \
-		smtpd/queue_fate.o smtpd/queue_lease.o \
-		smtpd/queue_message.o smtpd/queue_sched.o \
-		smtpd/queue_show.o \
-		smtpd/relay.o smtpd/relay_auth.o smtpd/relay_conn.o \
-		smtpd/relay_content.o smtpd/relay_dest.o \
-		smtpd/relay_hello.o smtpd/relay_host.o smtpd/relay_job.o \
-		smtpd/relay_query.o smtpd/relay_reply.o \
-		smtpd/relay_route.o smtpd/relay_tls.o smtpd/relay_tx.o \
-		smtpd/report_emit.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
+		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
+		smtpd/queue_commit.o smtpd/queue_content.o \
+		smtpd/queue_control.o smtpd/queue_deliver.o \
+		smtpd/queue_envelope.o smtpd/queue_fate.o \
+		smtpd/queue_lease.o smtpd/queue_message.o \
+		smtpd/queue_relay.o smtpd/queue_route.o \
+		smtpd/queue_sched.o smtpd/queue_show.o \
+		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
+		smtpd/relay_conn.o smtpd/relay_content.o \
+		smtpd/relay_dest.o smtpd/relay_hello.o \
+		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
+		smtpd/relay_reply.o smtpd/relay_route.o \
+		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
 		smtpd/smtp_bus.o smtpd/smtp_listen.o smtpd/smtp_name.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
@@ -125,6 +127,7 @@ PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 
 LOAD =		tests/bench/smtp_load
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
+QUEUE_BENCH =	tests/bench/queue_bench
 
 PROGRAMS =	$(DAEMON) $(TOOLS)
 OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(SMTPD_OBJS)
@@ -211,6 +214,12 @@ $(LOAD): $(LOAD).o
 $(BENCH): $(BENCH:=.o) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
 
+# All of the daemon but its main().
+$(QUEUE_BENCH): $(QUEUE_BENCH).o $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o \
+	    `echo $(SMTPD_OBJS) | sed 's,smtpd/smtpd\.o,,'` $(DNS_OBJS) build/lib.a \
+	    $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
+
 check: all $(UNIT) $(LOAD) sanitized
 	perl tests/run -a
 
@@ -233,6 +242,11 @@ kill: all $(LOAD)
 
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
+
+bench-queue: $(QUEUE_BENCH)
+	$(QUEUE_BENCH) -l 100000 10000 2>/dev/null
+	$(QUEUE_BENCH) 100000 10000 2>/dev/null
+	$(QUEUE_BENCH) -l 100000 1 2>/dev/null
 
 bench-tools: all $(BENCH)
 	sh tests/bench/tools
@@ -276,4 +290,4 @@ uninstall:
 
 clean:
 	rm -rf build demo
-	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) */*.o */*.d tests/*/*.o tests/*/*.d
+	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) $(QUEUE_BENCH) */*.o */*.d tests/*/*.o tests/*/*.d
