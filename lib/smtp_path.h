@@ -13,7 +13,7 @@
 
 #define SMTP_PATH_NULL_OK	1	/* <> is a path: MAIL */
 #define SMTP_PATH_POSTMASTER_OK	2	/* a local part alone: RCPT */
-#define SMTP_PATH_UTF8_OK	4	/* bytes above 127: SMTPUTF8 */
+#define SMTP_PATH_UTF8_OK	4	/* UTF-8: SMTPUTF8 */
 
 struct smtp_path {
 	struct slice	 typed;		/* between the brackets, as it was typed */
@@ -30,7 +30,7 @@ int	smtp_path_parse(struct slice arg, unsigned flags, struct smtp_path *out,
 	    struct slice *params);
 /*
  * The next parameter of *rest: 1, 0 at the end, -1 if there is none where one should be
- * (*rest is then what was wrong).  value is SLICE_NONE without `=`.
+ * (*rest is then what was wrong).  value is SLICE_NONE without `=`, and may hold UTF-8.
  */
 int	smtp_param_next(struct slice *rest, struct slice *name,
 	    struct slice *value);
