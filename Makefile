@@ -79,9 +79,11 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
-		smtpd/lookup_nodes.o smtpd/lookup_user.o \
+		smtpd/lookup_nodes.o smtpd/lookup_query.o \
+		smtpd/lookup_relay.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
-		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
+		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
+		smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
 		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
 		smtpd/queue_commit.o smtpd/queue_control.o \

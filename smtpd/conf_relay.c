@@ -2,13 +2,12 @@
 /*
  * What follows `action NAME relay`: where mail is sent to, and how.
  */
-#include <arpa/inet.h>
-
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tls.h>
 
+#include "lib/addr.h"
 #include "lib/smtp_path.h"
 #include "smtpd/conf_parse.h"
 #include "smtpd/ipc.h"
@@ -110,30 +109,17 @@ check_credentials(struct slice key, struct slice value)
 	    "expected \"user:password\"";
 }
 
-static bool
-is_address(struct slice s)
-{
-	char		 text[INET6_ADDRSTRLEN];
-	struct in6_addr	 address;
-
-	if (s.n >= sizeof(text) || memchr(s.p, '\0', s.n) != NULL)
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	return inet_pton(AF_INET6, text, &address) == 1 || inet_pton(AF_INET, text, &address) == 1;
-}
-
 static const char *
 check_address(struct slice key, struct slice value)
 {
 	(void)value;
-	return is_address(key) ? NULL : "expected an address, without brackets or port";
+	return addr_is_ip(key) ? NULL : "expected an address, without brackets or port";
 }
 
 static const char *
 check_helo(struct slice key, struct slice value)
 {
-	if (!is_address(key))
+	if (!addr_is_ip(key))
 		return "expected an address on the left side, without brackets or port";
 	return smtp_helo_valid(value) ? NULL : "expected the name of a host on the right side";
 }

@@ -9,7 +9,6 @@
 #include <openssl/hmac.h>
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/smtp_path.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What recipients expand to: users, sub-addresses, aliases, virtual domains, lists, circles. */
-/* objects: smtpd/lookup_expand.o smtpd/lookup_nodes.o smtpd/lookup_include.o smtpd/lookup_value.o smtpd/lookup_match.o smtpd/lookup_local.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/log.o */
+/* objects: smtpd/lookup_expand.o smtpd/lookup_nodes.o smtpd/lookup_include.o smtpd/lookup_value.o smtpd/lookup_match.o smtpd/lookup_local.o smtpd/lookup_relay.o smtpd/lookup_query.o smtpd/srs.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/log.o */
 #include <sys/queue.h>
 
 #include <setjmp.h>
@@ -253,8 +253,8 @@ expand(const char *rcpt, char *out, size_t size)
 	out[0] = '\0';
 	for (i = 0; verdict == VERDICT_OK && i < n && len < size; i++)
 		len += snprintf(out + len, size - len, "%s%s:%.*s:%.*s",
-		    i == 0 ? "" : " ", r[i].action->name, (int)r[i].user.n,
-		    r[i].user.p, (int)r[i].dest.n, r[i].dest.p);
+		    i == 0 ? "" : " ", r[i].action->name, (int)r[i].route.n,
+		    r[i].route.p, (int)r[i].dest.n, r[i].dest.p);
 	return verdict;
 }
 
