@@ -108,12 +108,12 @@ host_cut(struct slice *s, struct slice *host)
 {
 	const char	*colon;
 
+	if (addr_is_ip(*s) && memchr(s->p, ':', s->n) != NULL)
+		return "an IPv6 address needs brackets: [2001:db8::1]";
 	if (s->n == 0 || *s->p == ':')
 		return "a host is missing";
 	if (*s->p == '[')
 		return address_cut(s, host);
-	if (addr_is_ip(*s) && memchr(s->p, ':', s->n) != NULL)
-		return "an IPv6 address needs brackets: [2001:db8::1]";
 	if ((colon = memchr(s->p, ':', s->n)) == NULL)
 		colon = s->p + s->n;
 	*host = before(*s, colon);
