@@ -112,7 +112,7 @@ UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
 FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 
 MANUALS !=	ls man/*.[1-9]
-EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
+EXAMPLES =	examples/smtpd.conf examples/relay.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
 PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 
