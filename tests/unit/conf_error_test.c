@@ -62,6 +62,9 @@ static const struct {
 	{ "pki p certificate c\n" RULE, "f:1:7: token \"certificate\": is now written cert\n"
 	    "f:1:5: token \"p\": this pki has no cert \"PATH\"\n" },
 	{ "pki p cert c key k dhe auto\n" RULE, "f:1:24: token \"auto\": not supported yet (ciphers with DHE): leave dhe out\n" },
+	{ "ca p cert c\nca P cert d\n" RULE, "f:2:4: token \"P\": there is a ca of that name already\n" },
+	{ "ca\naction a relay ca x\nmatch for any action a\n", "f:1:3: end of line: expected a name for the ca\n"
+	    "f:2:19: token \"x\": no such ca\n" },
 	{ "ca p certificate c\n" RULE, "f:1:6: token \"certificate\": is now written cert\n" },
 	/* table */
 	{ "table t\n" RULE, "f:1:8: end of line: expected file:/PATH or { ... }\n" },
