@@ -83,9 +83,11 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
-		smtpd/lookup_nodes.o smtpd/lookup_user.o \
+		smtpd/lookup_nodes.o smtpd/lookup_query.o \
+		smtpd/lookup_relay.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
-		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
+		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
+		smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
 		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
 		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
@@ -122,7 +124,7 @@ UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
 FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 
 MANUALS !=	ls man/*.[1-9]
-EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
+EXAMPLES =	examples/smtpd.conf examples/relay.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
 PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 

@@ -2,13 +2,12 @@
 /*
  * What follows `action NAME relay`: where mail is sent to, and how.
  */
-#include <arpa/inet.h>
-
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tls.h>
 
+#include "lib/addr.h"
 #include "lib/smtp_path.h"
 #include "smtpd/conf_parse.h"
 #include "smtpd/ipc.h"
@@ -86,15 +85,16 @@ static const struct conf_word families[] = {
 	{ .name = "inet6", .parse = option_family, .value = RESOLVE_PREFER6 },
 };
 
-/* -- what a table written in smtpd.conf holds -- */
+/* -- what a table written in smtpd.conf holds; *bad is what is wrong, unless it is a secret -- */
 
 static const char *
-check_url(struct slice key, struct slice value)
+check_url(struct slice key, struct slice value, struct slice *bad)
 {
 	struct relay	 r = { .host = NULL };
 	const char	*why;
 
 	(void)key;
+	*bad = value;
 	if (conf_relay_url(value, &r, &why) == -1)
 		return why;
 	free(r.host);
@@ -103,46 +103,38 @@ check_url(struct slice key, struct slice value)
 }
 
 static const char *
-check_credentials(struct slice key, struct slice value)
+check_credentials(struct slice key, struct slice value, struct slice *bad)
 {
-	(void)key;
+	*bad = key;
 	return memchr(value.p, ':', value.n) != NULL && *value.p != ':' ? NULL :
 	    "expected \"user:password\"";
 }
 
-static bool
-is_address(struct slice s)
-{
-	char		 text[INET6_ADDRSTRLEN];
-	struct in6_addr	 address;
-
-	if (s.n >= sizeof(text) || memchr(s.p, '\0', s.n) != NULL)
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	return inet_pton(AF_INET6, text, &address) == 1 || inet_pton(AF_INET, text, &address) == 1;
-}
-
 static const char *
-check_address(struct slice key, struct slice value)
+check_address(struct slice key, struct slice value, struct slice *bad)
 {
 	(void)value;
-	return is_address(key) ? NULL : "expected an address, without brackets or port";
+	*bad = key;
+	return addr_is_ip(key) ? NULL : "expected an address, without brackets or port";
 }
 
 static const char *
-check_helo(struct slice key, struct slice value)
+check_helo(struct slice key, struct slice value, struct slice *bad)
 {
-	if (!is_address(key))
-		return "expected an address on the left side, without brackets or port";
-	return smtp_helo_valid(value) ? NULL : "expected the name of a host on the right side";
+	const char	*why = check_address(key, value, bad);
+
+	if (why != NULL || smtp_helo_valid(value))
+		return why;
+	*bad = value;
+	return "expected the name of a host";
 }
 
 /* Files are read when they are asked. */
 static int
-table_read(struct conf_parser *p, bool mapping, const char *(*check)(struct slice, struct slice), struct table **out)
+table_read(struct conf_parser *p, bool mapping,
+    const char *(*check)(struct slice, struct slice, struct slice *), struct table **out)
 {
-	struct slice	 key, value, shown;
+	struct slice	 key, value, bad;
 	const char	*why;
 	size_t		 i;
 
@@ -151,11 +143,8 @@ table_read(struct conf_parser *p, bool mapping, const char *(*check)(struct slic
 	if ((*out)->path != NULL)
 		return 0;
 	for (i = 0; table_nth(*out, i, mapping, &key, &value) == TABLE_YES; i++)
-		if ((why = check(key, value)) != NULL) {
-			/* a password is not shown */
-			shown = mapping && check != check_credentials ? value : key;
-			return conf_error(p, "\"%.*s\": %s", (int)shown.n, shown.p, why);
-		}
+		if ((why = check(key, value, &bad)) != NULL)
+			return conf_error(p, "\"%.*s\": %s", (int)bad.n, bad.p, why);
 	return 0;
 }
 

@@ -3,12 +3,11 @@
  * The URL of a relay, [scheme://][label@]host[:port], as `host` and the table
  * of `domain` have it.  Used by conf and by the relay process.
  */
-#include <arpa/inet.h>
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/addr.h"
 #include "lib/nitems.h"
 #include "lib/smtp_path.h"
 #include "smtpd/conf.h"
@@ -89,19 +88,6 @@ label_cut(struct slice *s, struct slice *label)
 	return NULL;
 }
 
-static bool
-is_address(struct slice s)
-{
-	char		 text[INET6_ADDRSTRLEN];
-	struct in6_addr	 address;
-
-	if (s.n >= sizeof(text))
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	return inet_pton(AF_INET6, text, &address) == 1 || inet_pton(AF_INET, text, &address) == 1;
-}
-
 /* [address], what follows it left in *s. */
 static const char *
 address_cut(struct slice *s, struct slice *host)
@@ -114,7 +100,7 @@ address_cut(struct slice *s, struct slice *host)
 	*s = behind(*s, end, 1);
 	if (host->n > 5 && strncasecmp(host->p, "IPv6:", 5) == 0)
 		*host = slice_make(host->p + 5, host->n - 5);
-	return is_address(*host) ? NULL : "no address in the brackets";
+	return addr_is_ip(*host) ? NULL : "no address in the brackets";
 }
 
 static const char *
@@ -122,12 +108,12 @@ host_cut(struct slice *s, struct slice *host)
 {
 	const char	*colon;
 
+	if (addr_is_ip(*s) && memchr(s->p, ':', s->n) != NULL)
+		return "an IPv6 address needs brackets: [2001:db8::1]";
 	if (s->n == 0 || *s->p == ':')
 		return "a host is missing";
 	if (*s->p == '[')
 		return address_cut(s, host);
-	if (is_address(*s) && memchr(s->p, ':', s->n) != NULL)
-		return "an IPv6 address needs brackets: [2001:db8::1]";
 	if ((colon = memchr(s->p, ':', s->n)) == NULL)
 		colon = s->p + s->n;
 	*host = before(*s, colon);

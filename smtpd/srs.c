@@ -9,7 +9,6 @@
 #include <openssl/hmac.h>
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/smtp_path.h"
@@ -84,6 +83,20 @@ address_split(struct slice address, struct slice *local, struct slice *domain)
 	*local = slice_make(address.p, (size_t)(at - address.p));
 	*domain = slice_make(at + 1, address.n - local->n - 1);
 	return 0;
+}
+
+/* Bytes above 127 count as letters. */
+static bool
+domain_valid(struct slice domain)
+{
+	char	 ascii[SRS_MAX];
+	size_t	 i;
+
+	if (domain.n > sizeof(ascii))
+		return false;
+	for (i = 0; i < domain.n; i++)
+		ascii[i] = (char)((unsigned char)domain.p[i] < 128 ? domain.p[i] : 'x');
+	return smtp_domain_valid(slice_make(ascii, domain.n)) || smtp_literal_valid(domain);
 }
 
 /* A local part without the quotes and backslashes it was typed with. */
@@ -289,7 +302,8 @@ srs_forward(const char *key, struct slice sender, struct slice alias, int64_t no
 	struct slice	 typed, local, domain, hash, host, rest;
 	int		 result;
 
-	if (address_split(sender, &typed, &domain) == -1 || slice_eqi(domain, alias))
+	if (address_split(sender, &typed, &domain) == -1 || slice_eqi(domain, alias) ||
+	    !domain_valid(domain))
 		return 0;
 	put_unquoted(&plain, typed);
 	local = text(&plain);
@@ -323,7 +337,7 @@ reverse_make(struct slice local, struct slice domain, char buf[SRS_MAX], const c
 
 	for (i = 0; i < local.n && (unsigned char)local.p[i] >= ' ' && local.p[i] != 0x7f; i++)
 		;
-	if (i < local.n || local.n == 0 || (!smtp_domain_valid(domain) && !smtp_literal_valid(domain)) ||
+	if (i < local.n || local.n == 0 || !domain_valid(domain) ||
 	    (n = address_make(local, domain, buf)) == -1)
 		*why = "what it stands for is no address";
 	return n;

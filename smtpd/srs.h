@@ -20,8 +20,8 @@
 bool	srs_is_rewritten(struct slice local);
 /*
  * The sender as it is sent on from alias, with a NUL, in buf[SRS_MAX]: its
- * length.  0: it stays as it is, being null, without a domain, or of alias
- * already; -1: what would come of it is too long.
+ * length.  0: it stays as it is, being null, without a valid domain, or of
+ * alias already; -1: what would come of it is too long.
  */
 int	srs_forward(const char *key, struct slice sender, struct slice alias, int64_t now,
 	    char buf[SRS_MAX]);

@@ -341,7 +341,7 @@ test_macros(void **state)
 
 /* -- whole files; NAME.err is what is said about NAME.conf -- */
 
-static const char *const files[] = { "default", "maildir", "virtual", "reports", "old", "rspamd" };
+static const char *const files[] = { "default", "maildir", "virtual", "reports", "old", "rspamd", "relay" };
 
 static char *
 slurp(const char *name, const char *suffix)
@@ -398,6 +398,58 @@ test_files(void **state)
 		free(errors);
 		free(expected);
 	}
+}
+
+static const char *const examples[] = { "examples/smtpd.conf", "examples/relay.conf" };
+
+static void
+test_examples(void **state)
+{
+	struct conf	*conf;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < nitems(examples); i++) {
+		conf = conf_load(examples[i], NULL, stderr);
+		assert_non_null(conf);
+		conf_free(conf);
+	}
+}
+
+/* Every whole configuration that the manual shows, as mdoc(7) writes it. */
+static void
+test_manual(void **state)
+{
+	char		 line[512], *text, *errors, *p;
+	struct conf	*conf;
+	size_t		 size;
+	unsigned	 n = 0;
+	FILE		*f = fopen("man/smtpd.conf.5", "r"), *out = NULL;
+
+	(void)state;
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, ".Bd -literal", 12) == 0)
+			assert_non_null(out = open_memstream(&text, &size));
+		else if (strcmp(line, ".Ed\n") == 0) {
+			fclose(out);
+			out = NULL;
+			if (strstr(text, "match ") != NULL) {
+				conf = parse(text, NULL, &errors);
+				assert_string_equal(errors, "");
+				conf_free(conf);
+				free(errors);
+				n++;
+			}
+			free(text);
+		} else if (out != NULL) {
+			for (p = line; (p = strstr(p, "\\e")) != NULL; p++)
+				memmove(p + 1, p + 2, strlen(p + 2) + 1);
+			fputs(line, out);
+		}
+	}
+	fclose(f);
+	assert_true(n >= 5);
 }
 
 static void
@@ -490,6 +542,8 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_macros),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_addresses),
 	};

@@ -37,6 +37,8 @@ static const struct {
 	{ "", "fwd.example", NULL },
 	{ "postmaster", "fwd.example", NULL },
 	{ "a@", "fwd.example", NULL },
+	{ "a@b=c", "fwd.example", NULL },
+	{ "a@b c", "fwd.example", NULL },
 	{ "alice@FWD.example", "fwd.example", NULL },
 };
 
@@ -125,6 +127,7 @@ static const struct {
 	{ "alice@[IPv6:2001:db8::1]", NULL },
 	{ "SRS0@src.example", NULL },
 	{ "j\303\266rg@src.example", NULL },
+	{ "a@j\303\266rg.example", NULL },
 	{ LONG60 "@src.example", NULL },
 	{ "SRS0=abcd=JT=far.example=bob@src.example", NULL },
 	{ "srs0+x=y=far.example=bob@src.example", "SRS0+x=y=far.example=bob@src.example" },
