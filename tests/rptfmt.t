@@ -3,7 +3,7 @@
 # rptfmt(1): each format, times, pseudonyms, counters; safe on a terminal and live.
 . tests/lib.sh
 
-plan 117
+plan 120
 
 SAMPLES=$TOP/tests/data
 cd "$T" || exit 1
@@ -318,10 +318,47 @@ rpt_other_lines_total{class="malformed"} 1
 rpt_last_event_timestamp_seconds 1541750433' "-P"
 other_status() { grep 'status="other"' out.prom | grep -v ' 0$'; }
 is "$(other_status)" "" "no summary ends otherwise than the counters know"
-is "$(grep -vE '^(# (HELP|TYPE) rpt_[a-z_]+ [A-Za-z].*|rpt_[a-z_]+(\{[a-z]+="[A-Za-z0-9.-]+"(,[a-z]+="[A-Za-z0-9.-]+")*\})? [0-9]+)$' out.prom)" "" \
+is "$(grep -vE '^(# (HELP|TYPE) (rpt|pipepost)_[a-z_]+ [A-Za-z].*|(rpt|pipepost)_[a-z_]+(\{[a-z]+="[A-Za-z0-9.-]+"(,[a-z]+="[A-Za-z0-9.-]+")*\})? [0-9]+(\.[0-9]{6})?)$' out.prom)" "" \
     "every line is of the text format"
-is "$(sed 's/ [0-9]*$//' out.prom | sort | uniq -d)" "" "none stands there twice"
+is "$(sed 's/ [0-9.]*$//' out.prom | sort | uniq -d)" "" "none stands there twice"
 ok "no other file is left" test ! -e out.prom.tmp
+is "$(grep -e '^rpt_fate.* [0-9.]*[1-9]' -e '^pipepost' -e '^# TYPE pipepost' out.prom; grep -c rpt_fates_total{ out.prom)" \
+'rpt_fates_total{fate="delivered",transport="maildir"} 1
+rpt_fates_total{fate="delivered",transport="relay"} 1
+rpt_fates_total{fate="deferred",transport="relay"} 1
+rpt_fates_total{fate="failed",transport="lmtp"} 1
+rpt_fates_total{fate="expired",transport="mda"} 1
+rpt_fates_total{fate="removed",transport="relay"} 1
+rpt_fate_delay_seconds_total{fate="delivered",transport="maildir"} 0.002500
+rpt_fate_delay_seconds_total{fate="delivered",transport="relay"} 60.000000
+rpt_fate_delay_seconds_total{fate="deferred",transport="relay"} 0.250000
+rpt_fate_delay_seconds_total{fate="failed",transport="lmtp"} 0.250000
+rpt_fate_delay_seconds_total{fate="expired",transport="mda"} 345600.000000
+rpt_fate_delay_seconds_total{fate="removed",transport="relay"} 12.500000
+# TYPE pipepost_smtp_connections counter
+pipepost_smtp_connections 42
+# TYPE pipepost_queue_envelopes gauge
+pipepost_queue_envelopes 7
+25' "-P: fates, delays, and what the daemon counts"
+sed 's/.*/report|0.7|1541750432|stats|&/' >stats <<'END'
+counter|0|report.one.dropped|1
+gauge|0|a|1
+counter|0|report.t"w.o.dropped|3
+gauge|0|filter.clamav.latency|12
+gauge|0|a|2
+counter|0|report.dropped|7
+END
+rptfmt -P stats.prom stats
+is "$(grep pipepost stats.prom | grep -v HELP)" '# TYPE pipepost_report_dropped counter
+pipepost_report_dropped{report="one"} 1
+pipepost_report_dropped{report="t\"w.o"} 3
+pipepost_report_dropped 7
+# TYPE pipepost_a gauge
+pipepost_a 2
+# TYPE pipepost_filter_latency gauge
+pipepost_filter_latency{filter="clamav"} 12' "-P: names with a name in them, one family together, the newest value"
+seq 1 1000 | sed 's/.*/report|0.7|1541750432|stats|gauge|0|n&|1/' | rptfmt -P stats.prom
+is "$(grep -c '^pipepost' stats.prom)" 256 "-P: no stream makes more names than that"
 printf 'report|0.7|0|smtp-in|tx-rcpt|1f|f8|made-up|x\n' | rptfmt -P odd.prom
 printf 'report|0.7|0|smtp-in|timeout|1f\n' | rptfmt -P usual.prom
 is "$(sed 's/ [0-9]*$//' odd.prom)" "$(sed 's/ [0-9]*$//' usual.prom)" "no line makes labels"
