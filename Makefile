@@ -52,11 +52,12 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
-		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_template.o \
+		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_prom_stats.o \
+		lib/fmt_template.o \
 		lib/fmt_text.o lib/fmt_time.o lib/fmt_vertical.o \
 		lib/hold.o lib/input.o lib/join.o lib/join_msg.o \
-		lib/join_parse.o lib/join_text.o lib/join_tx.o \
-		lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
+		lib/join_parse.o lib/join_queue.o lib/join_text.o \
+		lib/join_tx.o lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
 		lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
