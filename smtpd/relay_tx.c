@@ -249,7 +249,7 @@ start(struct conn *c)
 	c->nrcpt = relay_job_rewind(j);
 	c->next = c->await = c->accepted = c->answered = 0;
 	c->begun = c->committed = c->end_sent = c->bdat = c->last_chunk =
-	    c->data_reported = false;
+	    c->data_reported = c->spoiled = false;
 	c->nchunks = 0;
 	c->bol = true;
 	c->offset = c->wire = 0;
@@ -530,6 +530,26 @@ report_end(struct conn *c, const struct relay_reply *r, bool last)
 		report_rollback(c);
 }
 
+/*
+ * A chunk that is not the last ends the message as well, and so does the last
+ * for nobody; the replies to those behind it are read, then the server forgets.
+ */
+static void
+chunk_refused(struct conn *c, const struct relay_reply *r)
+{
+	if (c->accepted > 0)
+		report_rollback(c);
+	conn_report_server(c, r);
+	answer_accepted(c, job_result(r), 0, r->first);
+	c->spoiled = true;
+	if (c->nchunks > 0)
+		return;
+	if (c->begun || c->accepted > 0)
+		reset(c);
+	else
+		finish(c);
+}
+
 void
 relay_tx_end_reply(struct conn *c, const struct relay_reply *r)
 {
@@ -537,17 +557,17 @@ relay_tx_end_reply(struct conn *c, const struct relay_reply *r)
 
 	if (c->scanning || (c->bdat && content_chunk_reply(c, r)))
 		return;
+	if (c->bdat && failed && r->code != 421 &&
+	    (!c->end_sent || c->nchunks > 0 || c->spoiled || c->accepted == 0)) {
+		chunk_refused(c, r);
+		return;
+	}
 	if (!c->end_sent || c->nchunks > 0) {
 		/* It wants no more of what is being sent. */
 		conn_report_server(c, r);
 		if (failed && r->code != 421)
 			answer_accepted(c, job_result(r), 0, r->first);
 		conn_lost(c, r->first);
-		return;
-	}
-	if (c->bdat && c->begun && c->accepted == 0 && failed) {
-		conn_report_server(c, r);
-		reset(c);
 		return;
 	}
 	last = !c->dest->relay.lmtp || c->answered + 1 >= c->accepted;

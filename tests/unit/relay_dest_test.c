@@ -563,6 +563,29 @@ sends_chunks(void **state)
 	says(" LAST\ntx-commit|00000000|305000\n");
 }
 
+/* The message ends at the chunk that is refused, and the connection goes on. */
+static void
+survives_a_refused_chunk(void **state)
+{
+	(void)state;
+	world_begin();
+	world.scripts[0] = HELLO "S 250-8BITMIME\nS 250 CHUNKING\nC MAIL*\nS 250 ok\nC RCPT*\n"
+	    "S 250 ok\nW\n";
+	big_job();
+	swallow("k\r\n");
+	server_write(&servers[0], "250 a\r\n552 no\r\n503 no\r\n503 no\r\n503 no\r\n", 39);
+	servers[0].nin = 0;
+	servers[0].at = "C RSET\nS 250 ok\nC MAIL*\nS 550 no\n" BYE;
+	world_results(1);
+	assert_string_equal(world.results, "1 permfail 127.0.0.1: 552 no\n");
+	world_settle();
+	says("tx-data|00000000|ok\nprotocol-server|250 a\n");
+	says("tx-rollback|00000000\ntx-reset|00000000\nprotocol-server|552 no\n");
+	says("LAST\nprotocol-server|503 no\nprotocol-client|RSET\nprotocol-server|250 ok\n");
+	job("r", 1);
+	world_results(2);
+}
+
 /* -- LMTP -- */
 
 static void
@@ -797,6 +820,7 @@ main(void)
 		cmocka_unit_test(changes_nothing_to_fit),
 		cmocka_unit_test(fetches_content),
 		cmocka_unit_test(sends_chunks),
+		cmocka_unit_test(survives_a_refused_chunk),
 		cmocka_unit_test(answers_each_of_lmtp),
 		cmocka_unit_test(says_what_it_is_told),
 		cmocka_unit_test(asks_the_table_of_domains),

@@ -630,7 +630,7 @@ world_peer(enum process peer, ipc_cb cb)
 static struct conf *
 world_conf(const char *text)
 {
-	struct conf_sources	*list;
+	struct conf_sources	 list = TAILQ_HEAD_INITIALIZER(list);
 	struct conf_source	*s;
 	char			 whole[8192], *p;
 	char			 port[8];
@@ -644,16 +644,13 @@ world_conf(const char *text)
 		memmove(p + strlen(port), p + 4, strlen(p + 4) + 1);
 		memcpy(p, port, strlen(port));
 	}
-	list = calloc(1, sizeof(*list));
 	s = calloc(1, sizeof(*s));
-	assert_non_null(list);
 	assert_non_null(s);
-	TAILQ_INIT(list);
 	s->name = strdup("smtpd.conf");
 	s->text = strdup(whole);
 	s->size = strlen(whole);
-	TAILQ_INSERT_TAIL(list, s, entry);
-	proc_conf = conf_parse(list, NULL, stderr);
+	TAILQ_INSERT_TAIL(&list, s, entry);
+	proc_conf = conf_parse(&list, NULL, stderr);
 	assert_non_null(proc_conf);
 	strlcpy(proc_conf->hostname, "client.example", sizeof(proc_conf->hostname));
 	return proc_conf;
