@@ -65,7 +65,9 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/u64map.o lib/utf8.o
 
 # Of lib, but not linked by everyone: they need libevent and c-ares.
-DNS_OBJS =
+DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
+		lib/dns_flight.o lib/dns_hosts.o lib/dns_name.o \
+		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
@@ -75,6 +77,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_table.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
+		smtpd/dns_host.o smtpd/dns_mx.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
@@ -83,7 +86,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
 		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o smtpd/queue.o \
 		smtpd/queue_commit.o smtpd/queue_control.o \
 		smtpd/queue_deliver.o smtpd/queue_envelope.o \
 		smtpd/queue_fate.o smtpd/queue_lease.o \
@@ -91,7 +94,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/queue_show.o \
 		smtpd/relay.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
-		smtpd/smtp_bus.o smtpd/smtp_listen.o \
+		smtpd/smtp_bus.o smtpd/smtp_listen.o smtpd/smtp_name.o \
 		smtpd/smtp_param.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \

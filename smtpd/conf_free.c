@@ -99,5 +99,8 @@ conf_free(struct conf *conf)
 	QUEUE_FREE(&conf->sources, source_free);
 	free(conf->spool);
 	free(conf->control);
+	free(conf->resolvers);
+	free(conf->resolv_conf);
+	free(conf->hosts);
 	free(conf);
 }
