@@ -222,7 +222,7 @@ static void
 test_many(void **state)
 {
 	static struct verdict	 v[300];
-	struct fcrdns		*f[300];
+	struct fcrdns_query	*f[300];
 	struct sockaddr_storage	 ss;
 	struct dns		*d = resolver();
 	int			 i, left;
