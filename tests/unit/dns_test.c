@@ -54,6 +54,8 @@ static const char	 zone[] =
     "big.example.org TXT 60 big\n"
     "bigclose.example.org ! truncate\n"
     "bigclose.example.org ! tcp-close\n"
+    "bigsilent.example.org ! truncate\n"
+    "bigsilent.example.org ! tcp-silent\n"
     "wrongid.example.org ! lie id\n"
     "wrongid.example.org A 60 192.0.2.66\n"
     "wrongname.example.org ! lie question\n"
@@ -143,6 +145,7 @@ static const struct {
 	{ "refused.example.org", DNS_A, "tempfail: refused by the server", 0, "" },
 	{ "formerr.example.org", DNS_A, "tempfail: the server calls it malformed", 0, "" },
 	{ "big.example.org", DNS_TXT, "ok big", 60, NULL },
+	{ "bigsilent.example.org", DNS_TXT, "tempfail: no answer in time", 0, "" },
 	{ "wrongid.example.org", DNS_A, "tempfail: no answer in time", 0, "" },
 	{ "wrongname.example.org", DNS_A, "tempfail: no answer in time", 0, "" },
 	{ "wrongport.example.org", DNS_A, "tempfail: no answer in time", 0, "" },
