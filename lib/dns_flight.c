@@ -15,7 +15,7 @@
  * read is known by its answers: those sent before one that it answered.  At
  * most so many may be behind; if nothing is heard, they are taken for read.
  */
-#define WINDOW		200
+#define WINDOW		128
 #define PATIENCE	100	/* ms */
 /* So many answers in a row only after a timeout: the first resolver is dead. */
 #define LATE_MAX	3
