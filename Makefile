@@ -52,11 +52,12 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
-		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_template.o \
+		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_prom_stats.o \
+		lib/fmt_template.o \
 		lib/fmt_text.o lib/fmt_time.o lib/fmt_vertical.o \
 		lib/hold.o lib/input.o lib/join.o lib/join_msg.o \
-		lib/join_parse.o lib/join_text.o lib/join_tx.o \
-		lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
+		lib/join_parse.o lib/join_queue.o lib/join_text.o \
+		lib/join_tx.o lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
 		lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
@@ -65,7 +66,9 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/u64map.o lib/utf8.o
 
 # Of lib, but not linked by everyone: they need libevent and c-ares.
-DNS_OBJS =
+DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
+		lib/dns_flight.o lib/dns_hosts.o lib/dns_name.o \
+		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
@@ -76,6 +79,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
+		smtpd/dns_host.o smtpd/dns_mx.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
@@ -86,15 +90,22 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
 		smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
-		smtpd/queue_commit.o smtpd/queue_control.o \
-		smtpd/queue_deliver.o smtpd/queue_envelope.o \
-		smtpd/queue_fate.o smtpd/queue_lease.o \
-		smtpd/queue_message.o smtpd/queue_sched.o \
-		smtpd/queue_show.o \
-		smtpd/relay.o smtpd/report_emit.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
+		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
+		smtpd/queue_commit.o smtpd/queue_content.o \
+		smtpd/queue_control.o smtpd/queue_deliver.o \
+		smtpd/queue_envelope.o smtpd/queue_fate.o \
+		smtpd/queue_lease.o smtpd/queue_message.o \
+		smtpd/queue_relay.o smtpd/queue_route.o \
+		smtpd/queue_sched.o smtpd/queue_show.o \
+		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
+		smtpd/relay_conn.o smtpd/relay_content.o \
+		smtpd/relay_dest.o smtpd/relay_hello.o \
+		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
+		smtpd/relay_reply.o smtpd/relay_route.o \
+		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
-		smtpd/smtp_bus.o smtpd/smtp_listen.o \
+		smtpd/smtp_bus.o smtpd/smtp_listen.o smtpd/smtp_name.o \
 		smtpd/smtp_param.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
@@ -120,6 +131,7 @@ PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 
 LOAD =		tests/bench/smtp_load
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
+QUEUE_BENCH =	tests/bench/queue_bench
 
 PROGRAMS =	$(DAEMON) $(TOOLS)
 OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(SMTPD_OBJS)
@@ -206,6 +218,12 @@ $(LOAD): $(LOAD).o
 $(BENCH): $(BENCH:=.o) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
 
+# All of the daemon but its main().
+$(QUEUE_BENCH): $(QUEUE_BENCH).o $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o \
+	    `echo $(SMTPD_OBJS) | sed 's,smtpd/smtpd\.o,,'` $(DNS_OBJS) build/lib.a \
+	    $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
+
 check: all $(UNIT) $(LOAD) sanitized
 	perl tests/run -a
 
@@ -228,6 +246,11 @@ kill: all $(LOAD)
 
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
+
+bench-queue: $(QUEUE_BENCH)
+	$(QUEUE_BENCH) -l 100000 10000 2>/dev/null
+	$(QUEUE_BENCH) 100000 10000 2>/dev/null
+	$(QUEUE_BENCH) -l 100000 1 2>/dev/null
 
 bench-tools: all $(BENCH)
 	sh tests/bench/tools
@@ -271,4 +294,4 @@ uninstall:
 
 clean:
 	rm -rf build demo
-	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) */*.o */*.d tests/*/*.o tests/*/*.d
+	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) $(QUEUE_BENCH) */*.o */*.d tests/*/*.o tests/*/*.d

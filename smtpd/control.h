@@ -16,13 +16,15 @@
 
 enum control_command {
 	CONTROL_QUEUE, CONTROL_MESSAGE, CONTROL_STATS, CONTROL_DUMP, CONTROL_STOP,
+	CONTROL_HOSTS, CONTROL_SCHEDULE, CONTROL_REMOVE, CONTROL_PAUSE, CONTROL_RESUME,
+	CONTROL_PAUSE_MDA, CONTROL_PAUSE_MTA, CONTROL_RESUME_MDA, CONTROL_RESUME_MTA,
 	CONTROL_MAX
 };
 
 struct control_request {
 	uint32_t	 magic, version;
 	uint32_t	 command, reserved;
-	uint64_t	 id;		/* CONTROL_MESSAGE: msgid or evpid */
+	uint64_t	 id;		/* msgid or evpid where one is asked for; 0: all */
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
+#include "smtpd/report_remote.h"
 
 #define TICK		10	/* seconds: time limits, room in the spool */
 #define FATE_FLUSH	1	/* seconds until a fate is durable */
@@ -103,6 +104,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	if (queue_spool == NULL)
 		return;
 	deliver_check_time();
+	queue_relay_check_time();
 	commit_check_time();
 	flush_failed = false;	/* the spool is worth another try */
 }
@@ -148,11 +150,11 @@ queue_turn_again(void)
 	timer_in(&again, 0);
 }
 
-/* Wakes us when an envelope or a user may go on. */
+/* Wakes us when an envelope or a route may go on. */
 static void
 set_due(void)
 {
-	uint64_t	 a = sched_due(), b = sched_want_due();
+	uint64_t	 a = sched_due(), b = route_due();
 	uint64_t	 first = a == 0 || (b != 0 && b < a) ? b : a;
 
 	if (first == 0 || queue_stopping)
@@ -211,7 +213,7 @@ finish_if_done(void)
 	loop_stop();
 }
 
-/* Who asked is answered, then users are fed. */
+/* Who asked is answered, then routes are fed. */
 static void	check_smtp(void);
 
 static void
@@ -222,6 +224,7 @@ end_of_turn(void)
 	flush();
 	check_smtp();
 	deliver_turn();
+	queue_relay_turn();
 	write_fates();
 	housekeep();
 	set_due();
@@ -247,6 +250,9 @@ queue_main(void)
 		log_info("%zu messages are in the spool", message_count());
 	timer_in(&tick, TICK * SECOND);
 	loop_at_end(end_of_turn);
+	/* Behind that: what a turn reports follows what it answered. */
+	report_remote_init();
+	queue_stats_init();
 }
 
 /* -- peers -- */
@@ -262,6 +268,7 @@ queue_peer(enum process peer, struct ipc *ipc, const char *instance)
 			commit_smtp_lost();
 		queue_smtp = ipc;
 		commit_smtp_met();
+		report_remote_peer(ipc);
 	} else if (peer == PROC_LOOKUP) {
 		/* What the old one still sent counts, what it did not is lost. */
 		if (queue_lookup != NULL)
@@ -269,6 +276,9 @@ queue_peer(enum process peer, struct ipc *ipc, const char *instance)
 		if (queue_lookup != NULL)
 			commit_lookup_lost();
 		queue_lookup = ipc;
+	} else if (peer == PROC_RELAY) {
+		queue_relay_drain();
+		queue_relay_met(ipc);
 	}
 }
 
@@ -277,11 +287,13 @@ peer_lost(enum process peer, const struct ipc *ipc)
 {
 	if (peer == PROC_SMTP && ipc == queue_smtp) {
 		queue_smtp = NULL;
+		report_remote_peer(NULL);
 		commit_smtp_lost();
 	} else if (peer == PROC_LOOKUP && ipc == queue_lookup) {
 		queue_lookup = NULL;
 		commit_lookup_lost();
-	}
+	} else if (peer == PROC_RELAY && queue_relay_is(ipc))
+		queue_relay_met(NULL);
 }
 
 /* An smtp that asks and does not read the answers is not waited for. */
@@ -371,7 +383,9 @@ queue_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 	else if (peer == PROC_LOOKUP && msg->type == IPC_ENVELOPE) {
 		if (ipc_get_envelope(ipc, msg, &e))
 			commit_envelope(&e);
-	} else
+	} else if (peer == PROC_RELAY && queue_relay_is(ipc))
+		queue_relay_heard(ipc, msg);
+	else
 		log_warnx("unexpected %s", ipc_type_name(msg->type));
 }
 

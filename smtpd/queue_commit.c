@@ -321,6 +321,7 @@ decide(struct tx *tx, const struct ipc_commit *c)
 		refuse(tx, COMMIT_TEMPFAIL);
 		return;
 	}
+	tx->msg->usec = (uint32_t)(loop_wall() % 1000000);
 	if (whole)
 		append_now(tx, c->content);
 	else

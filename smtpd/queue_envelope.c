@@ -3,8 +3,9 @@
  * Envelopes as text, in the records of the spool: a line "key: value" for
  * each row of the table below, in its order, the rows of a recipient as often
  * as there are recipients.  In values, bytes below 0x20, 0x7f and backslashes
- * are written as \ooo (octal), so any byte may stand in any field.  Lines
- * whose key is not in the table are skipped: a later version may add some.
+ * are written as \ooo (octal), so any byte may stand in any field.  Rows that
+ * may be left out are 0 or empty then.  Lines whose key is not in the table are
+ * skipped: a later version may add some.
  * Queue process.
  */
 #include <errno.h>
@@ -15,14 +16,17 @@
 
 enum key {
 	K_MSGID, K_SESSION, K_ARRIVAL, K_SIZE, K_SENDER, K_HELO, K_SRC,
-	K_EVPID, K_TTL, K_ACTION, K_USER, K_RCPT, K_DEST,
+	K_BODY, K_RET, K_ENVID,
+	K_EVPID, K_TTL, K_ACTION, K_USER, K_RELAY, K_RCPT, K_DEST,
+	K_NOTIFY, K_ORCPT,
 	K_MAX
 };
 #define K_RECIPIENT	K_EVPID		/* the first of a recipient */
 
 static const struct row {
 	const char	*name;
-	enum { HEX32, HEX64, DECIMAL, TEXT } kind;
+	enum { HEX32, HEX64, BITS, DECIMAL, TEXT } kind;
+	bool		 optional;
 } rows[K_MAX] = {
 	[K_MSGID]	= { "msgid",	HEX32 },
 	[K_SESSION]	= { "session",	HEX64 },
@@ -31,12 +35,18 @@ static const struct row {
 	[K_SENDER]	= { "sender",	TEXT },		/* empty: the null sender */
 	[K_HELO]	= { "helo",	TEXT },
 	[K_SRC]		= { "src",	TEXT },
+	[K_BODY]	= { "body",	BITS, true },	/* enum body */
+	[K_RET]		= { "ret",	BITS, true },	/* enum dsn_ret */
+	[K_ENVID]	= { "envid",	TEXT, true },
 	[K_EVPID]	= { "evpid",	HEX64 },
 	[K_TTL]		= { "ttl",	DECIMAL },	/* seconds */
 	[K_ACTION]	= { "action",	TEXT },
-	[K_USER]	= { "user",	TEXT },		/* who delivers */
+	[K_USER]	= { "user",	TEXT, true },	/* who delivers, or */
+	[K_RELAY]	= { "relay",	TEXT, true },	/* the domain that it goes to, maybe empty */
 	[K_RCPT]	= { "rcpt",	TEXT },		/* as the client gave it */
 	[K_DEST]	= { "dest",	TEXT },		/* after aliases */
+	[K_NOTIFY]	= { "notify",	BITS, true },	/* enum dsn_notify */
+	[K_ORCPT]	= { "orcpt",	TEXT, true },
 };
 
 #define LINE_MAX_FIXED	32	/* key, ": ", a number, LF */
@@ -95,6 +105,7 @@ put_line(char *p, enum key k, union value v)
 	case HEX64:
 		p = put_number(p, v.num, 16, 16);
 		break;
+	case BITS:
 	case DECIMAL:
 		p = put_number(p, v.num, 10, 1);
 		break;
@@ -111,13 +122,13 @@ static size_t
 bound(const struct message *m)
 {
 	size_t		 n = K_MAX * LINE_MAX_FIXED +
-	    4 * (m->sender.n + m->helo.n + m->src.n);
+	    4 * (m->sender.n + m->helo.n + m->src.n + m->envid.n);
 	uint32_t	 i;
 
 	for (i = 0; i < m->n; i++)
 		n += K_MAX * LINE_MAX_FIXED + 4 * (m->env[i]->action.n +
-		    m->env[i]->user->name.n + m->env[i]->rcpt.n +
-		    m->env[i]->dest.n);
+		    m->env[i]->route->name.n + m->env[i]->rcpt.n +
+		    m->env[i]->dest.n + m->env[i]->orcpt.n);
 	return n;
 }
 
@@ -128,10 +139,25 @@ clamp(int64_t v)
 	return v < 0 ? 0 : (uint64_t)v;
 }
 
-char *
-envelope_encode(const struct message *m, size_t *n)
+/* A row of its own for each kind of route; others that are optional, if they say something. */
+static bool
+is_written(enum key k, union value v, const struct envelope *e)
 {
-	const union value	 head[] = {
+	switch (k) {
+	case K_USER:
+		return e->route->kind == ROUTE_USER;
+	case K_RELAY:
+		return e->route->kind == ROUTE_RELAY;
+	default:
+		return !rows[k].optional ||
+		    (rows[k].kind == TEXT ? v.text.n : v.num) > 0;
+	}
+}
+
+static char *
+put_head(char *p, const struct message *m)
+{
+	const union value	 v[] = {
 		[K_MSGID]	= { .num = m->msgid },
 		[K_SESSION]	= { .num = m->session },
 		[K_ARRIVAL]	= { .num = clamp(m->arrival) },
@@ -139,30 +165,51 @@ envelope_encode(const struct message *m, size_t *n)
 		[K_SENDER]	= { .text = m->sender },
 		[K_HELO]	= { .text = m->helo },
 		[K_SRC]		= { .text = m->src },
+		[K_BODY]	= { .num = m->body },
+		[K_RET]		= { .num = m->ret },
+		[K_ENVID]	= { .text = m->envid },
 	};
+	enum key		 k;
+
+	for (k = 0; k < K_RECIPIENT; k++)
+		if (is_written(k, v[k], NULL))
+			p = put_line(p, k, v[k]);
+	return p;
+}
+
+static char *
+put_recipient(char *p, const struct envelope *e)
+{
+	const union value	 v[] = {
+		[K_EVPID]	= { .num = e->evpid },
+		[K_TTL]		= { .num = clamp(e->ttl) },
+		[K_ACTION]	= { .text = e->action },
+		[K_USER]	= { .text = e->route->name },
+		[K_RELAY]	= { .text = e->route->name },
+		[K_RCPT]	= { .text = e->rcpt },
+		[K_DEST]	= { .text = e->dest },
+		[K_NOTIFY]	= { .num = e->notify },
+		[K_ORCPT]	= { .text = e->orcpt },
+	};
+	enum key		 k;
+
+	for (k = K_RECIPIENT; k < K_MAX; k++)
+		if (is_written(k, v[k], e))
+			p = put_line(p, k, v[k]);
+	return p;
+}
+
+char *
+envelope_encode(const struct message *m, size_t *n)
+{
 	char		*text = malloc(bound(m)), *p = text;
 	uint32_t	 i;
-	enum key	 k;
 
 	if (text == NULL)
 		return NULL;
-	for (k = 0; k < K_RECIPIENT; k++)
-		p = put_line(p, k, head[k]);
-	for (i = 0; i < m->n; i++) {
-		const struct envelope	*e = m->env[i];
-		const union value	 v[] = {
-			[K_EVPID]	= { .num = e->evpid },
-			[K_TTL]		= { .num = clamp(e->ttl) },
-			[K_ACTION]	= { .text = e->action },
-			[K_USER]	= { .text = e->user->name },
-			[K_RCPT]	= { .text = e->rcpt },
-			[K_DEST]	= { .text = e->dest },
-		};
-
-		for (; k < K_MAX; k++)
-			p = put_line(p, k, v[k]);
-		k = K_RECIPIENT;
-	}
+	p = put_head(p, m);
+	for (i = 0; i < m->n; i++)
+		p = put_recipient(p, m->env[i]);
 	*n = p - text;
 	return text;
 }
@@ -222,6 +269,8 @@ get_value(enum key k, struct slice s, char **scratch, union value *v)
 		return get_number(s, 16, UINT32_MAX, &v->num);
 	case HEX64:
 		return get_number(s, 16, UINT64_MAX, &v->num);
+	case BITS:
+		return get_number(s, 10, UINT8_MAX, &v->num);
 	case DECIMAL:
 		return get_number(s, 10, INT64_MAX, &v->num);
 	case TEXT:
@@ -257,7 +306,8 @@ take_head(struct message *m, const union value *v)
 	const struct ipc_commit	 c = {
 		.session = v[K_SESSION].num, .size = v[K_SIZE].num,
 		.sender = v[K_SENDER].text, .helo = v[K_HELO].text,
-		.src = v[K_SRC].text,
+		.src = v[K_SRC].text, .body = (uint8_t)v[K_BODY].num,
+		.ret = (uint8_t)v[K_RET].num, .envid = v[K_ENVID].text,
 	};
 
 	m->msgid = (uint32_t)v[K_MSGID].num;
@@ -265,46 +315,87 @@ take_head(struct message *m, const union value *v)
 }
 
 static bool
-take_recipient(struct message *m, const union value *v)
+take_recipient(struct message *m, const union value *v, bool relay)
 {
 	const struct ipc_envelope	 e = {
 		.msgid = m->msgid, .evpid = v[K_EVPID].num,
 		.ttl = (int64_t)v[K_TTL].num, .action = v[K_ACTION].text,
-		.route_kind = ROUTE_USER, .route = v[K_USER].text, .rcpt = v[K_RCPT].text,
-		.dest = v[K_DEST].text,
+		.route_kind = relay ? ROUTE_RELAY : ROUTE_USER,
+		.route = v[relay ? K_RELAY : K_USER].text,
+		.rcpt = v[K_RCPT].text, .dest = v[K_DEST].text,
+		.notify = (uint8_t)v[K_NOTIFY].num, .orcpt = v[K_ORCPT].text,
 	};
 
 	return message_add(m, &e) != NULL;
+}
+
+/* Where decoding stands: rows up to want are there; seen says which were in the text. */
+struct progress {
+	struct message	*msg;
+	union value	 v[K_MAX];
+	enum key	 want;
+	uint32_t	 seen;
+};
+
+/* Rows up to k are left out, and what ends with them is taken.  False: one has to be there. */
+static bool
+skip_to(struct progress *p, enum key k)
+{
+	for (; p->want < k; p->want++) {
+		if (!rows[p->want].optional)
+			return false;
+		p->v[p->want] = rows[p->want].kind == TEXT ?
+		    (union value){ .text = SLICE("") } : (union value){ .num = 0 };
+	}
+	return true;
+}
+
+/* The head ends, or a recipient. */
+static bool
+end_part(struct progress *p)
+{
+	bool	 ok;
+
+	if (p->want <= K_RECIPIENT)
+		ok = skip_to(p, K_RECIPIENT) && take_head(p->msg, p->v);
+	else
+		ok = skip_to(p, K_MAX) &&
+		    take_recipient(p->msg, p->v, p->seen & 1u << K_RELAY);
+	p->want = K_RECIPIENT;
+	p->seen = 0;
+	return ok;
+}
+
+static bool
+take_line(struct progress *p, enum key k, struct slice value, char **scratch)
+{
+	if (k == K_RECIPIENT && !end_part(p))
+		return false;
+	if (k < p->want || !skip_to(p, k) ||
+	    !get_value(k, value, scratch, &p->v[k]))
+		return false;
+	p->seen |= 1u << k;
+	p->want = k + 1;
+	return true;
 }
 
 /* Rows in their order; false with errno where they are not. */
 static bool
 decode(struct message *m, struct slice text, char *scratch)
 {
-	union value	 v[K_MAX];
+	struct progress	 p = { .msg = m };
 	struct slice	 value;
-	enum key	 want = 0;
 	int		 k;
 
 	while (text.n > 0) {
 		errno = EINVAL;
 		if ((k = next_line(&text, &value)) == -1)
 			return false;
-		if (k == K_MAX)
-			continue;
-		if ((enum key)k != want || !get_value(want, value, &scratch, &v[want]))
+		if (k != K_MAX && !take_line(&p, (enum key)k, value, &scratch))
 			return false;
-		want++;
-		if (want == K_RECIPIENT && !take_head(m, v))
-			return false;
-		if (want == K_MAX) {
-			if (!take_recipient(m, v))
-				return false;
-			want = K_RECIPIENT;
-		}
 	}
 	errno = EINVAL;
-	return want == K_RECIPIENT && m->n > 0;
+	return p.want > K_RECIPIENT && end_part(&p);
 }
 
 struct message *

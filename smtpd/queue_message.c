@@ -40,18 +40,21 @@ copy(char **to, struct slice s)
 int
 message_fill(struct message *m, const struct ipc_commit *c, int64_t arrival)
 {
-	char	*p = malloc(c->sender.n + c->helo.n + c->src.n + 1);
+	char	*p = malloc(c->sender.n + c->helo.n + c->src.n + c->envid.n + 1);
 
 	if (p == NULL)
 		return -1;
 	m->session = c->session;
 	m->size = c->size;
 	m->arrival = arrival;
+	m->body = c->body;
+	m->ret = c->ret;
 	free(m->text);
 	m->text = p;
 	m->sender = copy(&p, c->sender);
 	m->helo = copy(&p, c->helo);
 	m->src = copy(&p, c->src);
+	m->envid = copy(&p, c->envid);
 	return 0;
 }
 
@@ -70,40 +73,70 @@ room_for_one(struct message *m)
 	return 0;
 }
 
+/* A login is a C string to the parent, a domain a word to relay; any byte may be in the rest. */
+static bool
+is_route(const struct ipc_envelope *from)
+{
+	struct slice	 name = from->route;
+
+	switch (from->route_kind) {
+	case ROUTE_USER:
+		return name.n > 0 && name.n <= LOGIN_MAX &&
+		    memchr(name.p, '\0', name.n) == NULL;
+	case ROUTE_RELAY:
+		return from->action.n > 0 && name.n <= DOMAIN_MAX;
+	default:
+		return false;
+	}
+}
+
+static struct route *
+route_of(const struct ipc_envelope *from)
+{
+	return route_get(from->route_kind,
+	    from->route_kind == ROUTE_RELAY ? from->action : SLICE(""), from->route);
+}
+
+static void
+envelope_fill(struct envelope *e, const struct ipc_envelope *from)
+{
+	char	*p = e->text;
+
+	e->evpid = from->evpid;
+	e->ttl = from->ttl;
+	e->notify = from->notify;
+	e->action = e->route->kind == ROUTE_RELAY ? e->route->action :
+	    copy(&p, from->action);
+	e->rcpt = copy(&p, from->rcpt);
+	e->dest = copy(&p, from->dest);
+	e->orcpt = copy(&p, from->orcpt);
+}
+
 struct envelope *
 message_add(struct message *m, const struct ipc_envelope *from)
 {
 	size_t		 n = from->action.n + from->rcpt.n + from->dest.n;
 	struct envelope	*e;
-	char		*p;
 
-	if (m->n == SPOOL_NRCPT || n > ENVELOPE_MAX) {
+	if (m->n == SPOOL_NRCPT || n > ENVELOPE_MAX || from->orcpt.n > ORCPT_MAX) {
 		errno = E2BIG;
 		return NULL;
 	}
-	/* A login is a C string to the parent; any byte may be in the rest. */
-	if (from->evpid >> 32 != m->msgid || from->route_kind != ROUTE_USER ||
-	    from->route.n == 0 ||
-	    from->route.n > LOGIN_MAX ||
-	    memchr(from->route.p, '\0', from->route.n) != NULL) {
+	if (from->evpid >> 32 != m->msgid || !is_route(from)) {
 		errno = EINVAL;
 		return NULL;
 	}
+	n += from->orcpt.n - (from->route_kind == ROUTE_RELAY ? from->action.n : 0);
 	if (room_for_one(m) == -1 || (e = calloc(1, sizeof(*e) + n)) == NULL)
 		return NULL;
-	if ((e->user = user_get(from->route)) == NULL) {
+	if ((e->route = route_of(from)) == NULL) {
 		free(e);
 		return NULL;
 	}
-	e->user->envelopes++;
+	route_keep(e->route);
+	envelope_fill(e, from);
 	e->msg = m;
-	e->evpid = from->evpid;
-	e->ttl = from->ttl;
 	e->index = m->n;
-	p = e->text;
-	e->action = copy(&p, from->action);
-	e->rcpt = copy(&p, from->rcpt);
-	e->dest = copy(&p, from->dest);
 	m->env[m->n++] = e;
 	m->left++;
 	m->untouched++;
@@ -147,9 +180,10 @@ message_touched(struct envelope *e)
 static void
 envelope_free(struct envelope *e)
 {
-	e->user->envelopes--;
-	user_place(e->user);
+	struct route	*r = e->route;
+
 	free(e);
+	route_release(r);
 }
 
 void

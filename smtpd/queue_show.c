@@ -17,6 +17,7 @@
 #include "lib/report.h"
 #include "smtpd/control.h"
 #include "smtpd/log.h"
+#include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
@@ -30,7 +31,10 @@ struct name {			/* of a message */
 
 struct show {
 	const struct row *row;
+	enum control_command command;
 	uint64_t	 id;
+	char		*host;		/* action and name of the last destination shown, */
+	struct slice	 action, name;	/* which point there */
 	struct name	*names;
 	size_t		 n, i;		/* names, and those done, */
 	uint32_t	 env;		/* and envelopes of the next */
@@ -146,12 +150,14 @@ show_envelope(struct show *s, const struct envelope *e)
 		[ENV_WAITING]	= "deferred",
 		[ENV_READY]	= "ready",
 		[ENV_RUNNING]	= "running",
+		[ENV_PAUSED]	= "paused",
+		[ENV_BOUNCING]	= "bouncing",
 	};
 	const struct message		*m = e->msg;
 
 	print(s, "%016" PRIx64 "|%s|", e->evpid, names[e->state]);
 	put_field(s, e->action);
-	put_field(s, e->user->name);
+	put_field(s, e->route->name);
 	put_field(s, m->sender);
 	put_field(s, e->dest);
 	print(s, "%" PRIu64 "|%" PRId64 "|%u|%" PRId64 "\n", m->size, m->arrival,
@@ -232,24 +238,149 @@ more_message(struct show *s)
 	return n > 0;
 }
 
+/* -- hosts -- */
+
+static const char *
+host_state(const struct route *r)
+{
+	return route_paused[ROUTE_RELAY] ? "paused" : route_is_held(r) ? "held" :
+	    r->nready > 0 || r->nrunning > 0 ? "open" : "idle";
+}
+
+/* Where the action says so there is no domain: its host is the name. */
+static struct slice
+host_name(const struct route *r)
+{
+	const struct action	*a = conf_action(proc_conf, r->action);
+
+	if (r->name.n > 0 || a == NULL || a->relay == NULL || a->relay->host == NULL)
+		return r->name;
+	return slice_str(a->relay->host);
+}
+
+static void
+show_host(struct show *s, const struct route *r)
+{
+	put_field(s, r->action);
+	put_field(s, host_name(r));
+	print(s, "%s|%u|%u|%u|%" PRId64 "|%u|", host_state(r), r->envelopes - r->njobs,
+	    r->nready, r->nrunning, route_is_held(r) ?
+	    queue_now() + (int64_t)((r->not_before - loop_mono()) / SECOND) : 0,
+	    r->failures);
+	put_field(s, slice_str(r->why != NULL ? r->why : ""));
+	s->buf[s->len - 1] = '\n';
+}
+
+/* Destinations come and go while the client reads: the last one is known by its names. */
+static int
+remember_host(struct show *s, const struct route *r)
+{
+	char	*p = malloc(r->action.n + r->name.n + 1);
+
+	if (p == NULL) {
+		s->broken = true;
+		return -1;
+	}
+	memcpy(p, r->action.p, r->action.n);
+	memcpy(p + r->action.n, r->name.p, r->name.n);
+	free(s->host);
+	s->host = p;
+	s->action = slice_make(p, r->action.n);
+	s->name = slice_make(p + r->action.n, r->name.n);
+	return 0;
+}
+
+static int
+more_hosts(struct show *s)
+{
+	const struct route	*r = NULL, *last = NULL;
+
+	while (s->len < PIECE && !s->broken) {
+		r = last != NULL ? route_after(ROUTE_RELAY, last->action, last->name) :
+		    route_after(ROUTE_RELAY, s->action, s->name);
+		if (r == NULL)
+			return 0;
+		show_host(s, r);
+		last = r;
+	}
+	return last != NULL && remember_host(s, last) == 0;
+}
+
+static int
+begin_hosts(struct show *s)
+{
+	s->action = s->name = SLICE("");	/* before all: an action has a name */
+	return 0;
+}
+
+/* -- what changes the queue -- */
+
+static const struct {
+	enum admin	 what;
+	const char	*done, *later;
+} changes[CONTROL_MAX] = {
+	[CONTROL_SCHEDULE] = { ADMIN_SCHEDULE, "scheduled", NULL },
+	[CONTROL_REMOVE] = { ADMIN_REMOVE, "removed",
+	    "being delivered now: removed if that fails" },
+	[CONTROL_PAUSE]	= { ADMIN_PAUSE, "paused",
+	    "being delivered now: paused if that fails" },
+	[CONTROL_RESUME] = { ADMIN_RESUME, "resumed", NULL },
+};
+
+static int
+begin_change(struct show *s)
+{
+	struct admin_count	 n;
+
+	if (admin_envelopes(changes[s->command].what, s->id, &n) == -1) {
+		if (errno != ENOENT)
+			return -1;
+		fail(s, s->id > UINT32_MAX ? "no envelope %016" PRIx64 " in the queue" :
+		    "no message %08" PRIx64 " in the queue", s->id);
+		return 0;
+	}
+	print(s, "%zu %s\n", n.done, changes[s->command].done);
+	if (n.busy > 0 && changes[s->command].later != NULL)
+		print(s, "%zu %s\n", n.busy, changes[s->command].later);
+	return 0;
+}
+
+static int
+begin_pause(struct show *s)
+{
+	bool	 pause = s->command == CONTROL_PAUSE_MDA ||
+	    s->command == CONTROL_PAUSE_MTA;
+
+	admin_pause(s->command == CONTROL_PAUSE_MDA ||
+	    s->command == CONTROL_RESUME_MDA ? ROUTE_USER : ROUTE_RELAY, pause);
+	return 0;
+}
+
 /* -- stats -- */
 
 static int
 begin_stats(struct show *s)
 {
 	const struct sched_count	 c = sched_count();
+	const struct route_count	 r = route_count();
 	const struct queue_counters	*q = &queue_counters;
 	struct spool_stat		 st;
 
 	spool_stat(queue_spool, &st);
 	print(s, "messages=%zu\ndeferred=%zu\nready=%zu\nrunning=%zu\n",
 	    message_count(), c.waiting, c.ready, c.running);
-	print(s, "users=%zu\ndelivers=%zu\n", c.users, c.delivers);
+	print(s, "users=%zu\ndelivers=%zu\n", r.users, r.delivers);
+	print(s, "destinations=%zu\ndestinations.held=%zu\nrelay.jobs=%zu\n"
+	    "relay.running=%zu\n", r.destinations, r.held, queue_relay_jobs(),
+	    c.relayed);
+	print(s, "paused.mda=%d\npaused.mta=%d\n", route_paused[ROUTE_USER],
+	    route_paused[ROUTE_RELAY]);
 	print(s, "total.accepted=%" PRIu64 "\ntotal.delivered=%" PRIu64
 	    "\ntotal.deferred=%" PRIu64 "\ntotal.failed=%" PRIu64
-	    "\ntotal.expired=%" PRIu64 "\ntotal.delivers-died=%" PRIu64 "\n",
+	    "\ntotal.expired=%" PRIu64 "\ntotal.removed=%" PRIu64
+	    "\ntotal.delivers-died=%" PRIu64 "\n",
 	    q->accepted, q->delivered, q->deferred, q->failed, q->expired,
-	    q->died);
+	    q->removed, q->died);
 	print(s, "spool.messages=%" PRIu64 "\nspool.bytes=%" PRIu64 "\n",
 	    st.messages, st.bytes);
 	print(s, "spool.flushes=%" PRIu64 "\nspool.flush-errors=%" PRIu64
@@ -325,6 +456,15 @@ static const struct row {
 	[CONTROL_STATS]		= { begin_stats,	NULL },
 	[CONTROL_DUMP]		= { begin_dump,		more_dump },
 	[CONTROL_STOP]		= { begin_stop,		NULL },
+	[CONTROL_HOSTS]		= { begin_hosts,	more_hosts },
+	[CONTROL_SCHEDULE]	= { begin_change,	NULL },
+	[CONTROL_REMOVE]	= { begin_change,	NULL },
+	[CONTROL_PAUSE]		= { begin_change,	NULL },
+	[CONTROL_RESUME]	= { begin_change,	NULL },
+	[CONTROL_PAUSE_MDA]	= { begin_pause,	NULL },
+	[CONTROL_PAUSE_MTA]	= { begin_pause,	NULL },
+	[CONTROL_RESUME_MDA]	= { begin_pause,	NULL },
+	[CONTROL_RESUME_MTA]	= { begin_pause,	NULL },
 };
 
 static int
@@ -351,6 +491,7 @@ show_begin(const struct control_request *r)
 	if (s == NULL)
 		return NULL;
 	s->id = r->id;
+	s->command = r->command;
 	if (begin(s, r) == -1) {
 		s->len = 0;
 		fail(s, "%s", strerror(errno));
@@ -386,6 +527,7 @@ show_free(struct show *s)
 {
 	if (s->dump != NULL)
 		fclose(s->dump);
+	free(s->host);
 	free(s->names);
 	free(s->buf);
 	free(s);

@@ -24,13 +24,27 @@
 static const struct command {
 	const char	*words[WORDS];
 	enum control_command command;
-	bool		 id;		/* one follows */
-} commands[] = {
-	{ { "show", "queue" },		CONTROL_QUEUE,		false },
-	{ { "show", "message" },	CONTROL_MESSAGE,	true },
-	{ { "show", "stats" },		CONTROL_STATS,		false },
-	{ { "dump", NULL },		CONTROL_DUMP,		false },
-	{ { "stop", NULL },		CONTROL_STOP,		false },
+	enum { NO_ID, ID, ID_OR_ALL } id;	/* one follows */
+} commands[] = {	/* a command of one word stands behind those that begin with it */
+	{ { "show", "queue" },		CONTROL_QUEUE,		NO_ID },
+	{ { "show", "message" },	CONTROL_MESSAGE,	ID },
+	{ { "show", "hosts" },		CONTROL_HOSTS,		NO_ID },
+	{ { "show", "stats" },		CONTROL_STATS,		NO_ID },
+	{ { "schedule", NULL },		CONTROL_SCHEDULE,	ID_OR_ALL },
+	{ { "remove", NULL },		CONTROL_REMOVE,		ID_OR_ALL },
+	{ { "pause", "mda" },		CONTROL_PAUSE_MDA,	NO_ID },
+	{ { "pause", "mta" },		CONTROL_PAUSE_MTA,	NO_ID },
+	{ { "pause", NULL },		CONTROL_PAUSE,		ID },
+	{ { "resume", "mda" },		CONTROL_RESUME_MDA,	NO_ID },
+	{ { "resume", "mta" },		CONTROL_RESUME_MTA,	NO_ID },
+	{ { "resume", NULL },		CONTROL_RESUME,		ID },
+	{ { "dump", NULL },		CONTROL_DUMP,		NO_ID },
+	{ { "stop", NULL },		CONTROL_STOP,		NO_ID },
+};
+
+static const char *const	 id_names[] = {
+	[ID]		= " id",
+	[ID_OR_ALL]	= " id|all",
 };
 
 static noreturn void
@@ -43,7 +57,7 @@ usage(void)
 		    i == 0 ? "usage:" : "      ", commands[i].words[0],
 		    commands[i].words[1] != NULL ? " " : "",
 		    commands[i].words[1] != NULL ? commands[i].words[1] : "",
-		    commands[i].id ? " id" : "");
+		    commands[i].id != NO_ID ? id_names[commands[i].id] : "");
 	exit(2);
 }
 
@@ -118,16 +132,16 @@ parse(int argc, char *argv[])
 	if (c == commands + nitems(commands))
 		no_command(argc, argv);
 	n = length(c);
-	if (c->id && argc == n) {
+	if (c->id != NO_ID && argc == n) {
 		warnx("an id is missing behind \"%s\"", argv[argc - 1]);
 		usage();
 	}
-	if (argc > n + c->id) {
-		warnx("%s: nothing may stand there", argv[n + c->id]);
+	if (argc > n + (c->id != NO_ID)) {
+		warnx("%s: nothing may stand there", argv[n + (c->id != NO_ID)]);
 		usage();
 	}
 	r.command = c->command;
-	if (c->id)
+	if (c->id != NO_ID && (c->id != ID_OR_ALL || strcmp(argv[n], "all") != 0))
 		r.id = parse_id(argv[n]);
 	return r;
 }

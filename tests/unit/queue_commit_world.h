@@ -27,6 +27,7 @@
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
+#include "smtpd/report_remote.h"
 
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -146,20 +147,28 @@ const struct proc_row		 proc_rows[PROC_MAX] = {
 	[PROC_DELIVER] = { .name = "deliver" }, [PROC_OFFLINE] = { .name = "offline" },
 };
 
-static struct user	 alice = { .name = { "alice", 5 } };
+static struct route	 alice = { .name = { "alice", 5 } };
 static struct envelope	*scheduled[64];
 static size_t		 nscheduled, jobs;
 
-struct user *
-user_get(struct slice name)
+struct route *
+route_get(enum route_kind kind, struct slice action, struct slice name)
 {
+	assert_int_equal(kind, ROUTE_USER);
+	assert_int_equal(action.n, 0);
 	return slice_eq(name, SLICE("alice")) ? &alice : NULL;
 }
 
 void
-user_place(struct user *u)
+route_keep(struct route *r)
 {
-	assert_ptr_equal(u, &alice);
+	assert_ptr_equal(r, &alice);
+}
+
+void
+route_release(struct route *r)
+{
+	assert_ptr_equal(r, &alice);
 }
 
 void
@@ -182,7 +191,7 @@ sched_due(void)
 }
 
 uint64_t
-sched_want_due(void)
+route_due(void)
 {
 	return 0;
 }
@@ -210,6 +219,57 @@ deliver_none(struct slice name, bool permanent, struct slice why)
 	(void)name;
 	(void)permanent;
 	(void)why;
+}
+
+void
+queue_relay_turn(void)
+{
+}
+
+void
+queue_relay_check_time(void)
+{
+}
+
+void
+queue_relay_drain(void)
+{
+}
+
+void
+queue_relay_met(struct ipc *ipc)
+{
+	(void)ipc;
+}
+
+bool
+queue_relay_is(const struct ipc *ipc)
+{
+	(void)ipc;
+	return false;
+}
+
+void
+queue_relay_heard(struct ipc *ipc, struct ipc_msg *msg)
+{
+	(void)ipc;
+	(void)msg;
+}
+
+void
+queue_stats_init(void)
+{
+}
+
+void
+report_remote_init(void)
+{
+}
+
+void
+report_remote_peer(struct ipc *ipc)
+{
+	(void)ipc;
 }
 
 void

@@ -14,39 +14,50 @@
 
 #include "smtpd/queue.h"
 
-/* Users as queue_sched.c has them, without their delivers. */
-static struct user	*users[8];
-static size_t		 nusers;
+/* Routes as queue_route.c has them, without what goes there. */
+static struct route	*routes[8];
+static size_t		 nroutes;
 
-struct user *
-user_get(struct slice name)
+struct route *
+route_get(enum route_kind kind, struct slice action, struct slice name)
 {
-	struct user	*u;
+	struct route	*r;
 	size_t		 i;
 
-	for (i = 0; i < nusers; i++)
-		if (slice_eq(users[i]->name, name))
-			return users[i];
-	assert_true(nusers < sizeof(users) / sizeof(users[0]));
-	assert_non_null(u = calloc(1, sizeof(*u) + name.n));
-	memcpy(u->text, name.p, name.n);
-	u->name = slice_make(u->text, name.n);
-	return users[nusers++] = u;
+	for (i = 0; i < nroutes; i++)
+		if (routes[i]->kind == kind && slice_eq(routes[i]->name, name) &&
+		    slice_eq(routes[i]->action, action))
+			return routes[i];
+	assert_true(nroutes < sizeof(routes) / sizeof(routes[0]));
+	assert_non_null(r = calloc(1, sizeof(*r) + name.n + action.n));
+	r->kind = kind;
+	memcpy(r->text, name.p, name.n);
+	r->name = slice_make(r->text, name.n);
+	memcpy(r->text + name.n, action.p, action.n);
+	r->action = slice_make(r->text + name.n, action.n);
+	return routes[nroutes++] = r;
 }
 
 void
-user_place(struct user *u)
+route_keep(struct route *r)
 {
-	assert_non_null(u);
+	r->envelopes++;
+}
+
+void
+route_release(struct route *r)
+{
+	assert_true(r->envelopes > 0);
+	r->envelopes--;
 }
 
 static int
-forget_users(void **state)
+forget_routes(void **state)
 {
 	(void)state;
-	while (nusers > 0) {
-		assert_int_equal(users[--nusers]->envelopes, 0);
-		free(users[nusers]);
+	while (nroutes > 0) {
+		assert_int_equal(routes[--nroutes]->envelopes, 0);
+		free(routes[nroutes]);
 	}
 	return 0;
 }
@@ -86,10 +97,12 @@ same_envelope(const struct envelope *a, const struct envelope *b)
 	assert_int_equal(a->evpid, b->evpid);
 	assert_int_equal(a->ttl, b->ttl);
 	assert_int_equal(a->index, b->index);
-	assert_ptr_equal(a->user, b->user);
+	assert_ptr_equal(a->route, b->route);
 	assert_true(slice_eq(a->action, b->action));
 	assert_true(slice_eq(a->rcpt, b->rcpt));
 	assert_true(slice_eq(a->dest, b->dest));
+	assert_int_equal(a->notify, b->notify);
+	assert_true(slice_eq(a->orcpt, b->orcpt));
 }
 
 /* Writes it, reads it, compares; frees both. */
@@ -112,6 +125,9 @@ there_and_back(struct message *m)
 	assert_true(slice_eq(back->sender, m->sender));
 	assert_true(slice_eq(back->helo, m->helo));
 	assert_true(slice_eq(back->src, m->src));
+	assert_int_equal(back->body, m->body);
+	assert_int_equal(back->ret, m->ret);
+	assert_true(slice_eq(back->envid, m->envid));
 	assert_int_equal(back->n, m->n);
 	assert_int_equal(back->left, m->n);
 	assert_int_equal(back->untouched, m->n);
@@ -142,6 +158,57 @@ test_text(void **state)
 	assert_memory_equal(text, want, n);
 	free(text);
 	message_free(m);
+}
+
+static void
+add_relay(struct message *m, uint32_t low, const char *domain, uint8_t notify,
+    const char *orcpt)
+{
+	const struct ipc_envelope	 e = {
+		.msgid = m->msgid, .evpid = (uint64_t)m->msgid << 32 | low,
+		.ttl = 1, .action = SLICE("out"), .route_kind = ROUTE_RELAY,
+		.route = slice_str(domain), .rcpt = SLICE("r"), .dest = SLICE("d"),
+		.notify = notify, .orcpt = slice_str(orcpt),
+	};
+
+	assert_non_null(message_add(m, &e));
+}
+
+/* A destination has a row of its own; what a client did not ask for has none. */
+static void
+test_relay(void **state)
+{
+	struct message		*m = message_new(MSGID);
+	const struct ipc_commit	 c = {
+		.msgid = MSGID, .session = 2, .size = 4, .sender = SLICE("s"),
+		.helo = SLICE("h"), .src = SLICE("c"), .body = 3, .ret = 2,
+		.envid = SLICE("QQ+2B1"),
+	};
+	char			*text;
+	size_t			 n;
+	const char		 want[] =
+	    "msgid: fedcba98\nsession: 0000000000000002\narrival: 5\nsize: 4\n"
+	    "sender: s\nhelo: h\nsrc: c\nbody: 3\nret: 2\nenvid: QQ+2B1\n"
+	    "evpid: fedcba9800000001\nttl: 1\naction: out\nrelay: example.org\n"
+	    "rcpt: r\ndest: d\nnotify: 6\norcpt: rfc822;a@b\n"
+	    "evpid: fedcba9800000002\nttl: 1\naction: out\nrelay: \n"
+	    "rcpt: r\ndest: d\n"
+	    "evpid: fedcba9800000003\nttl: 2\naction: x\nuser: alice\n"
+	    "rcpt: x\ndest: x\n";
+
+	(void)state;
+	assert_non_null(m);
+	assert_int_equal(message_fill(m, &c, 5), 0);
+	add_relay(m, 1, "example.org", 6, "rfc822;a@b");
+	add_relay(m, 2, "", 0, "");
+	add(m, 3, 2, SLICE("alice"), SLICE("x"));
+	assert_ptr_not_equal(m->env[0]->route, m->env[1]->route);
+	assert_int_equal(m->env[0]->route->kind, ROUTE_RELAY);
+	assert_non_null(text = envelope_encode(m, &n));
+	assert_int_equal(n, sizeof(want) - 1);
+	assert_memory_equal(text, want, n);
+	free(text);
+	there_and_back(m);
 }
 
 /* Every byte in every field; what looks like an escape or a line too. */
@@ -396,6 +463,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_refused),
@@ -406,5 +474,5 @@ main(void)
 		cmocka_unit_test(test_enlist),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, forget_users);
+	return cmocka_run_group_tests(tests, NULL, forget_routes);
 }

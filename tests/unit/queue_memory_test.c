@@ -3,7 +3,7 @@
  * What an envelope in the queue costs in memory, the spool's index included:
  * the bound that smtpd/queue.h states, measured.
  */
-/* objects: smtpd/queue_message.o smtpd/queue_envelope.o smtpd/queue_sched.o smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
+/* objects: smtpd/queue_message.o smtpd/queue_envelope.o smtpd/queue_sched.o smtpd/queue_route.o smtpd/spool.o smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o smtpd/spool_index.o smtpd/spool_scan.o smtpd/spool_segment.o */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -21,6 +21,7 @@
 
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
+#include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
 #define ENVELOPES	10000
@@ -29,6 +30,9 @@
 static char		 top[64];
 static struct spool	*spool;
 static uint32_t		 msgids = 0x10000000;
+
+static struct conf	 conf = { .max_deferred = 100 };
+struct conf		*proc_conf = &conf;
 
 uint64_t
 loop_mono(void)

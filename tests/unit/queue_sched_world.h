@@ -4,8 +4,8 @@
 
 /*
  * The queue's schedule without its process: time, timers, spool and log of the
- * test's own, a parent and a deliver at the other ends of real channels.  For
- * queue_sched_test.c and queue_turn_test.c.
+ * test's own, a parent at the other end of a real channel.  For queue_relay_test.c and,
+ * with a deliver (queue_deliver_world.h), queue_sched_test.c and queue_turn_test.c.
  */
 #include <sys/socket.h>
 
@@ -27,6 +27,8 @@
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
+#include "smtpd/queue_bounce.h"
+#include "smtpd/report_emit.h"
 
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -90,18 +92,6 @@ advance_idle(uint64_t seconds)
 	sched_wake();
 }
 
-/* No deliver is left as idle meanwhile. */
-static inline void
-advance(uint64_t seconds)
-{
-	struct user	*u;
-
-	advance_idle(seconds);
-	for (u = user_next(NULL); u != NULL; u = user_next(u))
-		if (u->nrunning == 0)
-			u->heard = mono;
-}
-
 /* -- the spool -- */
 
 struct spool	*queue_spool;
@@ -162,6 +152,80 @@ spool_read(struct spool *sp, uint64_t recno, size_t offset, void *buf, size_t n)
 	return (ssize_t)n;
 }
 
+/* -- the configuration, and what is reported -- */
+
+static struct conf	 conf = { .max_deferred = 100 };
+struct conf		*proc_conf = &conf;
+
+struct action *
+conf_action(const struct conf *c, struct slice name)
+{
+	(void)c;
+	(void)name;
+	return NULL;
+}
+
+static struct {
+	enum event_id	 event;		/* of the last envelope */
+	uint64_t	 evpid, next;
+	uint32_t	 attempts;
+	char		 transport[16], dest[64], reply[128];
+	size_t		 n;
+} reported;
+
+void
+report_envelope(enum event_id event, const struct report_fate *f)
+{
+	reported.event = event;
+	reported.evpid = f->evpid;
+	reported.next = f->next;
+	reported.attempts = f->attempts;
+	reported.n++;
+	snprintf(reported.transport, sizeof(reported.transport), "%s", f->transport);
+	snprintf(reported.dest, sizeof(reported.dest), "%.*s", (int)f->dest.n, f->dest.p);
+	snprintf(reported.reply, sizeof(reported.reply), "%.*s", (int)f->reply.n,
+	    f->reply.p);
+}
+
+/* The sender is told at once, or when the test says so. */
+static bool		 bounces_late;
+static struct envelope	*bouncing;
+static size_t		 nbounces, ndelays, nsuccesses;
+
+void
+bounce_failed(struct envelope *e, const struct outcome *o)
+{
+	(void)o;
+	assert_int_equal(e->state, ENV_BOUNCING);
+	nbounces++;
+	if (bounces_late)
+		bouncing = e;
+	else
+		fate_bounced(e);
+}
+
+void
+bounce_expired(struct envelope *e, const struct outcome *o)
+{
+	bounce_failed(e, o);
+}
+
+void
+bounce_delayed(struct envelope *e, const struct outcome *o)
+{
+	(void)e;
+	(void)o;
+	ndelays++;
+}
+
+void
+bounce_delivered(const struct envelope *e, const struct outcome *o, bool relayed)
+{
+	(void)o;
+	assert_int_equal(relayed, e->route->kind == ROUTE_RELAY);
+	nsuccesses++;
+}
+
 /* -- the log -- */
 
 static char	 last_warning[512];
@@ -204,20 +268,12 @@ struct ipc			*proc_parent;
 const struct proc_row		 proc_rows[PROC_MAX] = {
 	[PROC_PARENT] = { .name = "parent" }, [PROC_SMTP] = { .name = "smtp" },
 	[PROC_LOOKUP] = { .name = "lookup" }, [PROC_QUEUE] = { .name = "queue" },
+	[PROC_DNS] = { .name = "dns" }, [PROC_RELAY] = { .name = "relay" },
 	[PROC_DELIVER] = { .name = "deliver" }, [PROC_OFFLINE] = { .name = "offline" },
 };
 
 static struct ipc	*parent;	/* the parent's end */
 static int		 wanted;	/* delivers that it was asked for */
-
-/* A deliver's end, and what it was given and has not answered. */
-static struct deliver {
-	struct ipc	*ipc;
-	uint64_t	 job[SLOTS];
-	size_t		 n;
-	uint64_t	 content;	/* bytes that came behind their job */
-	uint32_t	 attempt;	/* of the last job */
-} them;
 
 static void
 parent_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
@@ -231,133 +287,15 @@ parent_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 }
 
 static void
-them_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
-{
-	struct ipc_job	 j;
-
-	(void)arg;
-	if (msg == NULL) {
-		ipc_free(ipc);
-		them.ipc = NULL;
-		return;
-	}
-	if (msg->type == IPC_JOB_CONTENT) {
-		ipc_get_u64(msg);
-		them.content += ipc_get_slice(msg).n;
-		return;
-	}
-	assert_int_equal(msg->type, IPC_JOB);
-	assert_true(ipc_get_job(ipc, msg, &j));
-	them.job[them.n++] = j.evpid;
-	them.attempt = j.attempt;
-}
-
-static void
 pair(int fd[2])
 {
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd), 0);
-}
-
-/* A deliver for the user, with so much of a window; the one before is forgotten. */
-static void
-meet(const char *name, uint32_t window)
-{
-	int	 fd[2];
-
-	pair(fd);
-	them = (struct deliver){ 0 };
-	deliver_met(slice_str(name), fd[0]);
-	them.ipc = ipc_new(PROC_DELIVER, PROC_QUEUE, fd[1], them_cb, NULL);
-	ipc_begin(them.ipc, IPC_WINDOW);
-	ipc_put_u32(them.ipc, window);
-	ipc_end(them.ipc);
-}
-
-/* What everybody has to say is read, then users are fed. */
-static void
-turn(struct user *u)
-{
-	ipc_flush_all();
-	if (u->deliver != NULL)
-		ipc_drain(u->deliver);
-	deliver_turn();
-	ipc_flush_all();
-	ipc_drain(parent);
-	if (them.ipc != NULL)
-		ipc_drain(them.ipc);
-}
-
-static void
-say(uint64_t evpid, enum job_result result)
-{
-	ipc_begin(them.ipc, IPC_RESULT);
-	ipc_put_u64(them.ipc, evpid);
-	ipc_put_u8(them.ipc, (uint8_t)result);
-	ipc_put_slice(them.ipc, SLICE("why"));
-	ipc_end(them.ipc);
-}
-
-/* Answers all that it was given. */
-static void
-say_all(struct user *u, enum job_result result)
-{
-	size_t	 i;
-
-	for (i = 0; i < them.n; i++)
-		say(them.job[i], result);
-	them.n = 0;
-	turn(u);
-}
-
-static void
-die(struct user *u)
-{
-	ipc_free(them.ipc);
-	them = (struct deliver){ 0 };
-	turn(u);
 }
 
 /* -- messages -- */
 
 static uint64_t	 evpids;		/* the last one */
 static uint32_t	 msgids;
-
-static struct envelope *
-add(struct message *m, const char *name, int64_t ttl)
-{
-	const struct ipc_envelope	 from = { .msgid = m->msgid,
-	    .evpid = evpids = (uint64_t)m->msgid << 32 | (m->n + 1),
-	    .ttl = ttl, .action = SLICE("a"), .route = slice_str(name),
-	    .rcpt = SLICE("r"), .dest = SLICE("d") };
-	struct envelope			*e = message_add(m, &from);
-
-	assert_non_null(e);
-	return e;
-}
-
-/* A message of one envelope for the user, known as evpids, not yet scheduled. */
-static struct envelope *
-mail(const char *name, uint64_t size, int64_t ttl)
-{
-	struct message		*m = message_new(++msgids);
-	const struct ipc_commit	 c = { .msgid = msgids, .size = size,
-	    .sender = SLICE(""), .helo = SLICE(""), .src = SLICE("") };
-
-	assert_non_null(m);
-	assert_int_equal(message_fill(m, &c, queue_now()), 0);
-	m->recno = msgids % nitems(sizes);
-	sizes[m->recno] = size;
-	return add(m, name, ttl);
-}
-
-static struct user *
-user(const char *name)
-{
-	struct user	*u = user_get(slice_str(name));
-
-	assert_non_null(u);
-	return u;
-}
 
 static enum spool_state
 last_state(void)
@@ -387,6 +325,9 @@ begin(void **state)
 	wanted = waiting = read_error = 0;
 	unreadable = UINT64_MAX;
 	readable = 0;
+	nbounces = ndelays = nsuccesses = 0;
+	bounces_late = false;
+	reported.n = 0;
 	return 0;
 }
 

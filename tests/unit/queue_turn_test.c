@@ -3,15 +3,15 @@
  * Users take turns for a bounded number of delivers; clocks that are set;
  * delivers that are about to end.
  */
-/* objects: smtpd/queue_sched.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o */
-#include "tests/unit/queue_sched_world.h"
+/* objects: smtpd/queue_sched.o smtpd/queue_route.o smtpd/queue_content.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o */
+#include "tests/unit/queue_deliver_world.h"
 
 /* A clock that is set, back or forward, neither delays nor hastens a try. */
 static void
 test_clock_set(void **state)
 {
 	static const int64_t	 by[] = { -86400 * 365, 86400 * 365 };
-	struct user		*u = user("clock");
+	struct route		*r = user("clock");
 	struct envelope		*e;
 	size_t			 i;
 
@@ -20,22 +20,22 @@ test_clock_set(void **state)
 		e = mail("clock", 5, 86400 * 1000);
 		e->attempts = 2;
 		sched_add(e);
-		turn(u);
+		turn(r);
 		meet("clock", 0);
-		turn(u);
-		say_all(u, JOB_TEMPFAIL);
+		turn(r);
+		say_all(r, JOB_TEMPFAIL);
 		assert_int_equal(e->state, ENV_WAITING);
 		wall_set += by[i];
 		advance(89);
-		turn(u);
+		turn(r);
 		assert_int_equal(them.n, 0);
 		assert_int_equal(e->state, ENV_WAITING);
 		advance(11);
-		turn(u);
+		turn(r);
 		assert_int_equal(them.n, 1);
-		say_all(u, JOB_DONE);
+		say_all(r, JOB_DONE);
 		assert_int_equal(last_state(), SPOOL_DONE);
-		die(u);
+		die(r);
 		advance(1);
 	}
 	wall_set = 0;
@@ -45,40 +45,40 @@ test_clock_set(void **state)
 static void
 test_idle(void **state)
 {
-	struct user	*u = user("idle");
+	struct route	*r = user("idle");
 
 	(void)state;
 	sched_add(mail("idle", 5, 3600));
-	turn(u);
+	turn(r);
 	meet("idle", 0);
-	turn(u);
+	turn(r);
 	advance_idle(100);
 	deliver_check_time();
-	assert_non_null(u->deliver);		/* it has a job */
-	say_all(u, JOB_DONE);
+	assert_non_null(r->deliver);		/* it has a job */
+	say_all(r, JOB_DONE);
 	advance_idle(39);
 	deliver_check_time();
-	assert_non_null(u->deliver);
+	assert_non_null(r->deliver);
 	sched_add(mail("idle", 5, 3600));
-	turn(u);
+	turn(r);
 	assert_int_equal(them.n, 1);
-	say_all(u, JOB_DONE);
+	say_all(r, JOB_DONE);
 	wanted = nmarks = 0;
 	/* The queue was held up: it looks before it gives. */
 	advance_idle(60);
 	sched_add(mail("idle", 5, 3600));
-	turn(u);
-	assert_null(u->deliver);
-	turn(u);
+	turn(r);
+	assert_null(r->deliver);
+	turn(r);
 	assert_null(them.ipc);
 	assert_int_equal(wanted, 1);
 	meet("idle", 0);
-	turn(u);
+	turn(r);
 	assert_int_equal(them.n, 1);
 	assert_int_equal(them.attempt, 1);
 	assert_int_equal(nmarks, 0);
-	say_all(u, JOB_DONE);
-	die(u);
+	say_all(r, JOB_DONE);
+	die(r);
 }
 
 /* -- many users -- */
@@ -118,17 +118,17 @@ many_name(char name[16], size_t i)
 static void
 meet_others(void)
 {
-	struct user	*u;
+	struct route	*r;
 	char		 name[16];
 	size_t		 i;
 	int		 fd[2];
 
 	for (i = 0; i < MANY; i++) {
 		many_name(name, i);
-		if ((u = user_find(slice_str(name))) == NULL || !u->asked)
+		if ((r = route_find(ROUTE_USER, SLICE(""), slice_str(name))) == NULL || !r->asked)
 			continue;
 		pair(fd);
-		deliver_met(u->name, fd[0]);
+		deliver_met(r->name, fd[0]);
 		others[i].ipc = ipc_new(PROC_DELIVER, PROC_QUEUE, fd[1],
 		    other_cb, (void *)(uintptr_t)i);
 		nothers++;
@@ -152,7 +152,7 @@ others_turn(void)
 static void
 others_answer(size_t n)
 {
-	struct user	*u;
+	struct route	*r;
 	char		 name[16];
 	size_t		 i, k;
 
@@ -168,9 +168,9 @@ others_answer(size_t n)
 		}
 		ipc_flush(others[i].ipc);
 		many_name(name, i);
-		assert_non_null(u = user_find(slice_str(name)));
-		if (u->deliver != NULL)
-			ipc_drain(u->deliver);
+		assert_non_null(r = route_find(ROUTE_USER, SLICE(""), slice_str(name)));
+		if (r->deliver != NULL)
+			ipc_drain(r->deliver);
 	}
 }
 
@@ -191,7 +191,7 @@ test_many_users(void **state)
 		others_turn();
 		meet_others();
 		assert_true(nothers <= DELIVERS);
-		assert_true(sched_count().delivers <= DELIVERS);
+		assert_true(route_count().delivers <= DELIVERS);
 		others_turn();
 		others_answer(1);
 	}
@@ -200,14 +200,14 @@ test_many_users(void **state)
 	deliver_check_time();
 	others_turn();
 	assert_int_equal(nothers, 0);
-	assert_int_equal(sched_count().delivers, 0);
+	assert_int_equal(route_count().delivers, 0);
 }
 
 /* All places are taken by users with endless mail: another gets one in its turn. */
 static void
 test_turns(void **state)
 {
-	struct user	*u = user("patient");
+	struct route	*r = user("patient");
 	char		 name[16];
 	size_t		 i, k;
 
@@ -223,28 +223,28 @@ test_turns(void **state)
 	assert_int_equal(nothers, DELIVERS);
 	assert_int_equal(sched_count().running, DELIVERS * SLOTS);
 	sched_add(mail("patient", 5, 3600));
-	assert_true(sched_want_due() > mono);
+	assert_true(route_due() > mono);
 	others_turn();
 	others_answer(1);
 	others_turn();
-	assert_false(u->asked);
+	assert_false(r->asked);
 	advance(5);
-	for (i = 0; i < SLOTS && !u->asked; i++) {
+	for (i = 0; i < SLOTS && !r->asked; i++) {
 		others_answer(1);
 		others_turn();
 	}
-	assert_true(u->asked);
+	assert_true(r->asked);
 	assert_int_equal(nothers, DELIVERS - 1);
 	meet("patient", 0);
-	turn(u);
-	say_all(u, JOB_DONE);
+	turn(r);
+	say_all(r, JOB_DONE);
 	for (i = 0; nmarks < DELIVERS * 100 + 1; i++) {
 		assert_true(i < 1000);
 		others_answer(SLOTS);
 		others_turn();
 		meet_others();
 	}
-	die(u);
+	die(r);
 	advance_idle(60);
 	deliver_check_time();
 	others_turn();
