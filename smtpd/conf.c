@@ -99,6 +99,7 @@ conf_new(struct conf_sources *sources)
 	conf->max_deferred = 100;
 	conf->srs_ttl = 4 * 24 * 60 * 60;
 	conf->dns_timeout = 10;
+	conf->stats_interval = 60;
 	return conf;
 }
 

@@ -163,6 +163,7 @@ struct conf {
 	char		*srs_key, *srs_key_backup;	/* srs key; NULL: none */
 	int64_t		 srs_ttl;	/* seconds, default 4 days */
 	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: resolv.conf */
+	int64_t		 stats_interval;	/* report stats on NAME [every TIME] (ours), seconds, 60 */
 	int64_t		 dns_timeout;	/* dns timeout (ours): for all of a question, seconds, 10 */
 	TAILQ_HEAD(, table)	 tables;
 	TAILQ_HEAD(, listen)	 listens;
