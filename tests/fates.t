@@ -4,7 +4,7 @@
 # expired, removed; never before the tx-commit of its message.  A queue or a
 # relay that is killed is replaced, a relay with its queue.
 . tests/lib.sh
-plan 24
+plan 27
 
 LOAD=$TOP/tests/bench/smtp_load
 cat >"$T/later" <<'SH'
@@ -26,6 +26,7 @@ listen on 127.0.0.1 port $PORT
 proc "all" "exec cat >>'$T/stream'"
 report smtp-in on "all"
 report queue on "all"
+report stats on "all" every 1s
 action "later" mda "$T/later"
 action "short" mda "$T/later" ttl 1s
 action "never" mda "$T/never"
@@ -81,6 +82,11 @@ is "$(awk -F'|' '$5 == "tx-commit" { there[$7] = 1 }
     "none stands before the tx-commit of its message"
 is "$(awk -F'|' '$5 == "envelope-delivered" { n[$8]++ } END { for (e in n) if (n[e] > 1) print e }' \
     "$T/stream")" "" "none is told twice"
+
+stat_line() { grep -q "|stats|$1|0000000000000000|$2\$" "$T/stream"; }
+ok "gauges of the queue" wait_for "$PATIENCE" stat_line gauge 'queue.envelopes|0'
+ok "and counters" wait_for "$PATIENCE" stat_line counter 'queue.delivered|501'
+ok "of every fate" stat_line counter 'queue.expired|1'
 
 # -- deaths -------------------------------------------------------------------
 
