@@ -25,10 +25,10 @@ FUZZ_CC =	clang
 FUZZ_SECONDS =	600
 KILLS =		500
 
-LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcares \
-		    libpcre2-8 2>/dev/null || :
+LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcrypto \
+		    libcares libpcre2-8 2>/dev/null || :
 BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
-SMTPD_LIBS !=	pkg-config --libs libevent libtls 2>/dev/null || echo -levent -ltls
+SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto 2>/dev/null || echo -levent -ltls -lcrypto
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
@@ -61,40 +61,52 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
-		lib/smtp_data.o lib/smtp_header.o lib/smtp_path.o \
+		lib/smtp_data.o lib/smtp_ext.o lib/smtp_header.o \
+		lib/smtp_path.o lib/smtp_xtext.o \
 		lib/u64map.o lib/utf8.o
 
 # Of lib, but not linked by everyone: they need libevent and c-ares.
-DNS_OBJS =
+DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
+		lib/dns_flight.o lib/dns_hosts.o lib/dns_name.o \
+		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
-		smtpd/conf_match.o smtpd/conf_old.o smtpd/conf_pki.o \
-		smtpd/conf_proc.o smtpd/conf_resolve.o smtpd/conf_smtp.o \
-		smtpd/conf_table.o smtpd/conf_value.o smtpd/deliver.o \
+		smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_old.o \
+		smtpd/conf_pki.o smtpd/conf_proc.o smtpd/conf_relay.o \
+		smtpd/conf_resolve.o smtpd/conf_smtp.o smtpd/conf_table.o \
+		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
+		smtpd/dns_host.o smtpd/dns_mx.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
-		smtpd/lookup_nodes.o smtpd/lookup_user.o \
+		smtpd/lookup_nodes.o smtpd/lookup_query.o \
+		smtpd/lookup_relay.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
-		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
+		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
+		smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
-		smtpd/queue_admin.o smtpd/queue_bounce.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
+		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
 		smtpd/queue_commit.o smtpd/queue_content.o \
 		smtpd/queue_control.o smtpd/queue_deliver.o \
 		smtpd/queue_envelope.o smtpd/queue_fate.o \
 		smtpd/queue_lease.o smtpd/queue_message.o \
 		smtpd/queue_relay.o smtpd/queue_route.o \
 		smtpd/queue_sched.o smtpd/queue_show.o \
-		smtpd/queue_stats.o \
-		smtpd/relay.o smtpd/report_emit.o \
+		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
+		smtpd/relay_conn.o smtpd/relay_content.o \
+		smtpd/relay_dest.o smtpd/relay_hello.o \
+		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
+		smtpd/relay_reply.o smtpd/relay_route.o \
+		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
 		smtpd/smtp_bus.o smtpd/smtp_lines.o smtpd/smtp_listen.o \
+		smtpd/smtp_name.o smtpd/smtp_param.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_stats.o \
 		smtpd/smtp_tls.o smtpd/smtp_tx.o \
@@ -102,7 +114,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o \
 		smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o \
 		smtpd/spool_index.o smtpd/spool_scan.o \
-		smtpd/spool_segment.o smtpd/submit.o \
+		smtpd/spool_segment.o smtpd/srs.o smtpd/submit.o \
 		smtpd/table.o smtpd/table_content.o smtpd/table_file.o \
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
@@ -114,7 +126,7 @@ UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
 FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 
 MANUALS !=	ls man/*.[1-9]
-EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
+EXAMPLES =	examples/smtpd.conf examples/relay.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
 PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 

@@ -77,6 +77,7 @@ struct relay {
 	char		*label;		/* key in auth; NULL: no authentication */
 
 	bool		 verify;	/* the certificate: smtps and smtp+tls unless `no-verify` */
+	bool		 require_tls, no_verify;	/* `tls [no-verify]`, which holds for URLs of domain too */
 	struct table	*domain;	/* domain -> relay URL */
 	struct table	*auth;		/* label -> user:password */
 	struct table	*src;		/* local addresses */
@@ -84,7 +85,7 @@ struct relay {
 	char		*helo;		/* NULL: conf.hostname */
 	char		*ca, *pki;	/* names; NULL: the system's; none */
 	char		*protocols, *ciphers;	/* of libtls; NULL: its default */
-	char		*mail_from;	/* NULL: as it came */
+	char		*mail_from;	/* NULL: as it came; "@domain": only its domain is replaced */
 	bool		 srs;
 	bool		 backup;	/* only to MXs better than ours, */
 	char		*backup_name;	/* which is named so; NULL: conf.hostname */
@@ -162,8 +163,10 @@ struct conf {
 	size_t		 max_deferred;	/* mta max-deferred: envelopes that wait with a destination, 100 */
 	char		*srs_key, *srs_key_backup;	/* srs key; NULL: none */
 	int64_t		 srs_ttl;	/* seconds, default 4 days */
-	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: resolv.conf */
 	int64_t		 stats_interval;	/* report stats on NAME [every TIME] (ours), seconds, 60 */
+	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: those of */
+	char		*resolv_conf;	/* this file: dns resolver "/path" (ours), /etc/resolv.conf */
+	char		*hosts;		/* dns hosts "/path" (ours), /etc/hosts */
 	int64_t		 dns_timeout;	/* dns timeout (ours): for all of a question, seconds, 10 */
 	TAILQ_HEAD(, table)	 tables;
 	TAILQ_HEAD(, listen)	 listens;
@@ -195,8 +198,18 @@ void	conf_free(struct conf *);
 int	conf_listen_resolve(const struct listen *,
 	    int (*each)(void *, const struct sockaddr *, socklen_t), void *arg, const char **why);
 
+/*
+ * Reads [scheme://][label@]host[:port] into the first block of *r, and verify.
+ * An address loses its brackets.  host and label are new and the caller's, what
+ * they were before is not freed.  -1 with *why in static words, *r is as it was.
+ */
+int	 conf_relay_url(struct slice, struct relay *r, const char **why);
+/* Lets the options of tls hold for what the URL says: NULL, or why they cannot. */
+const char *conf_relay_tls(struct relay *);
+
 struct action	*conf_action(const struct conf *, struct slice name);
 struct table	*conf_table(const struct conf *, struct slice name);
 struct pki	*conf_pki(const struct conf *, const char *name);
+struct ca	*conf_ca(const struct conf *, const char *name);
 
 #endif

@@ -15,7 +15,10 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_EXT_8BITMIME]	= "250 8BITMIME",
 	[REPLY_EXT_STATUSCODES]	= "250 ENHANCEDSTATUSCODES",
 	[REPLY_EXT_SIZE]	= "250 SIZE %s",
+	[REPLY_EXT_DSN]		= "250 DSN",
 	[REPLY_EXT_PIPELINING]	= "250 PIPELINING",
+	[REPLY_EXT_CHUNKING]	= "250 CHUNKING",
+	[REPLY_EXT_SMTPUTF8]	= "250 SMTPUTF8",
 	[REPLY_EXT_STARTTLS]	= "250 STARTTLS",
 	[REPLY_EXT_HELP]	= "250 HELP",
 	[REPLY_OK]		= "250 2.0.0 Ok",
@@ -23,12 +26,13 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_BYE]		= "221 2.0.0 Bye",
 	[REPLY_VRFY]		= "252 2.0.0 Cannot VRFY; try RCPT to attempt delivery",
 	[REPLY_HELP1]		= "214 This is pipepost, a mail server that you can pipe",
-	[REPLY_HELP2]		= "214 Commands: HELO EHLO STARTTLS MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
+	[REPLY_HELP2]		= "214 Commands: HELO EHLO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT",
 	[REPLY_HELP3]		= "214 2.0.0 End of HELP info",
 	[REPLY_STARTTLS]	= "220 2.0.0 Ready to start TLS",
 	[REPLY_MAIL_OK]		= "250 2.0.0 Ok",
 	[REPLY_RCPT_OK]		= "250 2.1.5 Destination address valid: Recipient ok",
 	[REPLY_DATA]		= "354 Enter mail, end with \".\" on a line by itself",
+	[REPLY_CHUNK]		= "250 2.0.0 %s octets received",
 	[REPLY_COMMIT]		= "250 2.0.0 %s Message accepted for delivery",
 
 	[REPLY_TIMEOUT]		= "421 4.4.2 Timeout, closing connection",
@@ -52,6 +56,9 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_BAD_RCPT]	= "501 5.1.3 Recipient address syntax error",
 	[REPLY_MAIL_SYNTAX]	= "501 5.5.4 Invalid command arguments: MAIL FROM:<address> is needed",
 	[REPLY_RCPT_SYNTAX]	= "501 5.5.4 Invalid command arguments: RCPT TO:<address> is needed",
+	[REPLY_SENDER_UTF8]	= "553 5.6.7 Sender address is not ASCII: SMTPUTF8 is needed",
+	[REPLY_RCPT_UTF8]	= "553 5.6.7 Recipient address is not ASCII: SMTPUTF8 is needed",
+	[REPLY_BAD_CHUNK]	= "521 5.5.4 Invalid command arguments: BDAT size [LAST] is needed, closing connection",
 	[REPLY_BAD_PARAM]	= "501 5.5.4 Invalid command arguments: bad value of parameter %s",
 	[REPLY_UNKNOWN_PARAM]	= "555 5.5.4 Invalid command arguments: unsupported parameter %s",
 	[REPLY_TLS_FIRST]	= "530 5.7.0 Must issue a STARTTLS command first",
@@ -89,4 +96,35 @@ reply_result(enum reply r)
 	default:
 		return RESULT_OK;
 	}
+}
+
+/* -- sent to a client -- */
+
+static void
+reply_line(struct session *s, enum reply r, bool more, const char *a,
+    const char *b)
+{
+	char		 buf[1024];
+	struct slice	 text = reply_text(r, buf, sizeof(buf) - 2, a, b);
+
+	if (more)
+		buf[3] = '-';
+	report_protocol_server(&s->source, text);
+	memcpy(buf + text.n, "\r\n", 2);
+	io_write(&s->io, buf, text.n + 2);
+}
+
+void
+session_reply_more(struct session *s, enum reply r, const char *a,
+    const char *b)
+{
+	reply_line(s, r, true, a, b);
+}
+
+void
+session_reply(struct session *s, enum reply r, const char *a, const char *b)
+{
+	reply_line(s, r, false, a, b);
+	if (reply_result(r) == RESULT_PERMFAIL)
+		s->errors++;
 }

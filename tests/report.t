@@ -93,6 +93,9 @@ S~ 250-.*
 S~ 250-.*
 S~ 250-.*
 S~ 250-.*
+S~ 250-.*
+S~ 250-.*
+S~ 250-.*
 S: 250 HELP
 C: MAIL FROM:<> SIZE=10
 S~ 250 .*
@@ -125,7 +128,7 @@ session()
 }
 session all >"$T/got"
 cat >"$T/expected" <<'REPORT'
-report|1|SECONDS|smtp-in|link-connect|SESSION|<unknown>|error|CLIENT|LISTENER
+report|1|SECONDS|smtp-in|link-connect|SESSION|localhost|pass|CLIENT|LISTENER
 report|1|SECONDS|smtp-in|protocol-server|SESSION|220 mx.example.org ESMTP OpenSMTPD
 report|1|SECONDS|smtp-in|link-greeting|SESSION|mx.example.org
 report|1|SECONDS|smtp-in|protocol-client|SESSION|EHLO [192.0.2.1]
@@ -134,7 +137,10 @@ report|1|SECONDS|smtp-in|protocol-server|SESSION|250-mx.example.org Hello [192.0
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250-8BITMIME
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250-ENHANCEDSTATUSCODES
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250-SIZE 36700160
+report|1|SECONDS|smtp-in|protocol-server|SESSION|250-DSN
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250-PIPELINING
+report|1|SECONDS|smtp-in|protocol-server|SESSION|250-CHUNKING
+report|1|SECONDS|smtp-in|protocol-server|SESSION|250-SMTPUTF8
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250 HELP
 report|1|SECONDS|smtp-in|protocol-client|SESSION|MAIL FROM:<> SIZE=10
 report|1|SECONDS|smtp-in|tx-begin|SESSION|MSGID

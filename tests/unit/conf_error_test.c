@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* smtpd.conf: what each mistake is answered with. */
-/* objects: smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_resolve.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/log.o */
+/* objects: smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_resolve.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/log.o */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,6 +12,9 @@
 #include "lib/nitems.h"
 #include "smtpd/conf.h"
 #include "tests/unit/conf_text.h"
+
+#define RESOLVER(s)	"f:1:14: token \"" s "\": expected addresses like \"192.0.2.53\" or " \
+			"\"[2001:db8::53]:5353\" with commas between, or a path\n"
 
 static const struct {
 	const char	*text, *errors;
@@ -62,6 +65,9 @@ static const struct {
 	{ "pki p certificate c\n" RULE, "f:1:7: token \"certificate\": is now written cert\n"
 	    "f:1:5: token \"p\": this pki has no cert \"PATH\"\n" },
 	{ "pki p cert c key k dhe auto\n" RULE, "f:1:24: token \"auto\": not supported yet (ciphers with DHE): leave dhe out\n" },
+	{ "ca p cert c\nca P cert d\n" RULE, "f:2:4: token \"P\": there is a ca of that name already\n" },
+	{ "ca\naction a relay ca x\nmatch for any action a\n", "f:1:3: end of line: expected a name for the ca\n"
+	    "f:2:19: token \"x\": no such ca\n" },
 	{ "ca p certificate c\n" RULE, "f:1:6: token \"certificate\": is now written cert\n" },
 	/* table */
 	{ "table t\n" RULE, "f:1:8: end of line: expected file:/PATH or { ... }\n" },
@@ -76,7 +82,7 @@ static const struct {
 	    "f:2:19: token \"domians\": no such table above; did you mean \"domains\"?\n" },
 	{ "table t { a }\nmatch for domain <t reject\n", "f:2:21: token \"reject\": expected > after the name of a table\n" },
 	/* action */
-	{ "action a\nmatch for any action a\n", "f:1:9: end of line: expected one of: maildir, mda\n" },
+	{ "action a\nmatch for any action a\n", "f:1:9: end of line: expected one of: maildir, mda, relay\n" },
 	{ "action a maldir\nmatch for any action a\n", "f:1:10: token \"maldir\": no kind of action; did you mean \"maildir\"?\n" },
 	{ "action a lmtp \"x\"\nmatch for any action a\n", "f:1:10: token \"lmtp\": not supported yet (kind of action)\n" },
 	{ "action a deliver to maildir\nmatch for any action a\n",
@@ -97,6 +103,90 @@ static const struct {
 	    "f:2:28: token \"virtual\": said twice, or together with what excludes it\n" },
 	{ "action a maildir\naction a maildir\nmatch for any action a\n",
 	    "f:2:8: token \"a\": there is an action of that name already\n" },
+	/* relay */
+	{ "action a relay host ftp://h\nmatch for any action a\n",
+	    "f:1:21: token \"ftp://h\": no such scheme; one of: smtp, smtp+tls, smtp+notls, smtps, lmtp\n" },
+	{ "action a relay host 'tls://h'\nmatch for any action a\n",
+	    "f:1:21: token \"tls://h\": tls:// is now written smtp+tls://\n" },
+	{ "action a relay host\nmatch for any action a\n",
+	    "f:1:20: end of line: expected the URL of a host: \"smtp+tls://mail.example.org\"\n" },
+	{ "action a relay host smtp://\nmatch for any action a\n",
+	    "f:1:21: token \"smtp://\": a host is missing\n" },
+	{ "action a relay host lmtp://h\nmatch for any action a\n",
+	    "f:1:21: token \"lmtp://h\": lmtp has no port of its own: lmtp://host:port\n" },
+	{ "action a relay host smtp+notls://h tls\nmatch for any action a\n",
+	    "f:1:10: token \"relay\": smtp+notls:// and the option tls exclude each other\n" },
+	{ "action a relay tls host smtp+notls://h\nmatch for any action a\n",
+	    "f:1:25: token \"smtp+notls://h\": smtp+notls:// and the option tls exclude each other\n" },
+	{ "action a relay host me@h\nmatch for any action a\n",
+	    "f:1:10: token \"relay\": the label of the URL is looked up in a table: auth <table>\n" },
+	{ "action a relay auth { a = b:c }\nmatch for any action a\n",
+	    "f:1:10: token \"relay\": auth needs a label to look up: host \"smtp+tls://LABEL@host\"\n" },
+	{ "action a relay auth { a = secret }\nmatch for any action a\n",
+	    "f:1:34: token \"}\": \"a\": expected \"user:password\"\n" },
+	{ "action a relay auth x\nmatch for any action a\n",
+	    "f:1:21: token \"x\": expected a table of pairs: { key = value, ... }\n" },
+	{ "action a relay host h backup\nmatch for any action a\n",
+	    "f:1:23: token \"backup\": said twice, or together with what excludes it\n" },
+	{ "action a relay domain { a = 'x://h' }\nmatch for any action a\n",
+	    "f:1:37: token \"}\": \"x://h\": no such scheme; one of: smtp, smtp+tls, smtp+notls, smtps, lmtp\n" },
+	{ "action a relay helo 'a b'\nmatch for any action a\n",
+	    "f:1:21: token \"a b\": expected a host name\n" },
+	{ "action a relay helo-src { a = b }\nmatch for any action a\n",
+	    "f:1:33: token \"}\": \"a\": expected an address, without brackets or port\n" },
+	{ "action a relay helo-src { 192.0.2.1 = 'a b' }\nmatch for any action a\n",
+	    "f:1:45: token \"}\": \"a b\": expected the name of a host\n" },
+	{ "action a relay src 192.0.2.0/24\nmatch for any action a\n",
+	    "f:1:20: token \"192.0.2.0/24\": \"192.0.2.0/24\": expected an address, without brackets or port\n" },
+	{ "action a relay ca none\nmatch for any action a\n",
+	    "f:1:19: token \"none\": no such ca\n" },
+	{ "action a relay pki none\nmatch for any action a\n",
+	    "f:1:20: token \"none\": no such pki\n" },
+	{ "action a relay srs\nmatch for any action a\n",
+	    "f:1:16: token \"srs\": needs a key: srs key \"SECRET\"\n" },
+	{ "action a relay mail-from nobody\nmatch for any action a\n",
+	    "f:1:26: token \"nobody\": expected an address: \"user@example.org\" or \"@example.org\"\n" },
+	{ "action a relay mail-from 'a@b> SIZE=1'\nmatch for any action a\n",
+	    "f:1:26: token \"a@b> SIZE=1\": expected an address: \"user@example.org\" or \"@example.org\"\n" },
+	{ "action a relay protocols ssl9\nmatch for any action a\n",
+	    "f:1:26: token \"ssl9\": expected protocols like \"tlsv1.2,tlsv1.3\", or secure, or all\n" },
+	{ "action a relay ciphers none-such\nmatch for any action a\n",
+	    "f:1:24: token \"none-such\": expected secure, compat, legacy, all, or a list of ciphers(1) that TLS knows\n" },
+	{ "action a relay inet4 prefer inet6\nmatch for any action a\n",
+	    "f:1:22: token \"prefer\": said twice, or together with what excludes it\n" },
+	{ "action a relay prefer ipv4\nmatch for any action a\n",
+	    "f:1:23: token \"ipv4\": no family to prefer; did you mean \"inet4\"?\n" },
+	{ "action a relay rate 10\nmatch for any action a\n",
+	    "f:1:21: token \"10\": expected messages a second, like 10/s, from 1/s to 1000000/s\n" },
+	{ "action a relay rate 0/s\nmatch for any action a\n",
+	    "f:1:21: token \"0/s\": expected messages a second, like 10/s, from 1/s to 1000000/s\n" },
+	{ "action a relay rate 99999999999999999999/s\nmatch for any action a\n",
+	    "f:1:21: token \"99999999999999999999/s\": expected messages a second, like 10/s, from 1/s to 1000000/s\n" },
+	{ "action a relay connections 0\nmatch for any action a\n",
+	    "f:1:28: token \"0\": expected a number from 1 to 1000\n" },
+	{ "action a relay messages x\nmatch for any action a\n",
+	    "f:1:25: token \"x\": expected a number from 1 to 1000000\n" },
+	{ "action a relay alias <t>\nmatch for any action a\n",
+	    "f:1:16: token \"alias\": belongs to an action that delivers (maildir, mda), not to relay\n" },
+	{ "action a relay via h\nmatch for any action a\n",
+	    "f:1:16: token \"via\": is now written host\n" },
+	{ "action a relay filter x\nmatch for any action a\n",
+	    "f:1:16: token \"filter\": not supported yet (option of relay)\n" },
+	{ "action a relay hots h\nmatch for any action a\n",
+	    "f:1:16: token \"hots\": no option of relay; did you mean \"host\"?\n" },
+	{ "action a relay ttl 3\nmatch for any action a\n",
+	    "f:1:20: token \"3\": expected a time like 4d, 1h30m or 10s\n" },
+	{ "bounce\n" RULE, "f:1:7: end of line: expected one of: warn-interval\n" },
+	{ "bounce warn-interval\n" RULE, "f:1:21: end of line: expected a time like 4d, 1h30m or 10s\n" },
+	{ "bounce warn-interval 1h 2h\n" RULE, "f:1:25: token \"2h\": expected the end of the line\n" },
+	{ "bounce warn-interval 1h, 2h, 60m\n" RULE, "f:1:30: token \"60m\": said twice\n" },
+	{ "bounce warn-interval 1h, 2h, 3h, 4h, 5h\n" RULE, "f:1:38: token \"5h\": at most 4 times\n" },
+	{ "bounce warn-interval { 1h 2h }\n" RULE, "f:1:27: token \"2h\": expected a comma or }\n" },
+	{ "mta max-deferred 0\n" RULE, "f:1:18: token \"0\": expected a number from 1 to 100000000\n" },
+	{ "mta limit x\n" RULE, "f:1:5: token \"limit\": not supported yet (word after mta)\n" },
+	{ "srs key\n" RULE, "f:1:8: end of line: expected a secret\n" },
+	{ "srs key a\nsrs key b\n" RULE, "f:2:9: token \"b\": said twice\n" },
+	{ "srs ttl 600d\n" RULE, "f:1:9: token \"600d\": expected at most 512d\n" },
 	/* match */
 	{ "match\n", "f:1:6: end of line: expected one of: from, for, tag, tls, helo, mail-from, rcpt-to, action, reject\n" },
 	{ "match form any reject\n", "f:1:7: token \"form\": no criterion; did you mean \"from\" or \"for\"?\n" },
@@ -108,7 +198,8 @@ static const struct {
 	{ "match from !any reject\n", "f:1:12: token \"!\": the ! stands before the criterion now\n" },
 	{ "match tag ! x reject\n", "f:1:11: token \"!\": the ! stands before the criterion now\n" },
 	{ "match from source x reject\n", "f:1:12: token \"source\": is now written src\n" },
-	{ "match from rdns reject\n", "f:1:12: token \"rdns\": not supported yet (word after from)\n" },
+	{ "match from rdns <gone> reject\n", "f:1:18: token \"gone\": no such table above\n" },
+	{ "match from rdns a b reject\n", "f:1:19: token \"b\": no criterion; one of: from, for, tag, tls, helo, mail-from, rcpt-to, action, reject\n" },
 	{ "match sender x reject\n", "f:1:7: token \"sender\": is now written mail-from\n" },
 	{ "match from src { 10.0.0.0/33 } reject\n",
 	    "f:1:30: token \"}\": \"10.0.0.0/33\": not an address or network (10.0.0.1, 10.0.0.0/8, ::1, fd00::/8)\n" },
@@ -125,6 +216,22 @@ static const struct {
 	{ "smtp limit max-rcpts 1\n" RULE, "f:1:12: token \"max-rcpts\": no limit; did you mean \"max-rcpt\"?\n" },
 	{ "queue compression\n" RULE, "f:1:7: token \"compression\": not supported yet (word after queue)\n" },
 	{ "spool directory spool\n" RULE, "f:1:17: token \"spool\": expected a path that begins with /\n" },
+	{ "dns\n" RULE, "f:1:4: end of line: expected one of: hosts, resolver, timeout\n" },
+	{ "dns timeout 6m\n" RULE, "f:1:13: token \"6m\": at most 5m: a client waits so long for its greeting\n" },
+	{ "dns timeout 0s\n" RULE, "f:1:13: token \"0s\": expected a time like 4d, 1h30m or 10s\n" },
+	{ "dns hosts hosts\n" RULE, "f:1:11: token \"hosts\": expected a path that begins with /\n" },
+	{ "dns resolver localhost\n" RULE, RESOLVER("localhost") },
+	{ "dns resolver \"\"\n" RULE, "f:1:14: token \"\": expected the addresses of resolvers\n" },
+	{ "dns resolver \"127.0.0.1,\"\n" RULE, RESOLVER("127.0.0.1,") },
+	{ "dns resolver \"::1,::1,::1,::1,::1,::1,::1,::1,::1\"\n" RULE,
+	    "f:1:14: token \"::1,::1,::1,::1,::1,::1,::1,::1,::1\": more than 8 resolvers\n" },
+	{ "dns resolver 127.0.0.1:0\n" RULE, RESOLVER("127.0.0.1:0") },
+	{ "dns resolver 127.0.0.1:65536\n" RULE, RESOLVER("127.0.0.1:65536") },
+	{ "dns resolver 127.0.0.256\n" RULE, RESOLVER("127.0.0.256") },
+	{ "dns resolver ::1:53x\n" RULE, RESOLVER("::1:53x") },
+	{ "dns resolver [::1\n" RULE, RESOLVER("[::1") },
+	{ "dns resolver [::1]53\n" RULE, RESOLVER("[::1]53") },
+	{ "dns resolver [127.0.0.1:53\n" RULE, RESOLVER("[127.0.0.1:53") },
 	{ "control \"/x\"\n" RULE, "f:1:9: token \"/x\": expected socket\n" },
 	/* procs */
 	{ "proc p\n" RULE, "f:1:7: end of line: expected a command\n" },
@@ -146,7 +253,8 @@ static const struct {
 	{ "proc p c\nreport smtp-inn on p\n" RULE,
 	    "f:2:8: token \"smtp-inn\": no stream to report; did you mean \"smtp-in\"?\n" },
 	/* what is later, and what was */
-	{ "srs key x\n" RULE, "f:1:1: token \"srs\": not supported yet (directive)\n" },
+	{ "mda wrapper a b\n" RULE, "f:1:1: token \"mda\": not supported yet (directive)\n" },
+	{ "scheduler limit x\n" RULE, "f:1:1: token \"scheduler\": not supported yet (directive)\n" },
 	{ "limit\n" RULE, "f:1:1: token \"limit\": the grammar before 6.4, now written: limit\n" },
 	/* several at once, in the order of the file */
 	{ "lisen\nspol\n", "f:1:1: token \"lisen\": no such directive; did you mean \"listen\"?\n"

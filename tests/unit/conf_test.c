@@ -3,7 +3,7 @@
  * smtpd.conf: what each directive gives, whole files of tests/data/conf, and
  * the addresses of listeners.  Mistakes are in conf_error_test.c.
  */
-/* objects: smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_resolve.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/log.o */
+/* objects: smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_resolve.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/log.o */
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
@@ -67,6 +67,10 @@ check_defaults(struct conf *c)
 	assert_int_equal(c->max_line, 65536);
 	assert_int_equal(c->max_errors, 20);
 	assert_int_equal(c->idle, 300);
+	assert_null(c->resolvers);
+	assert_string_equal(c->resolv_conf, "/etc/resolv.conf");
+	assert_string_equal(c->hosts, "/etc/hosts");
+	assert_int_equal(c->dns_timeout, 10);
 	assert_string_equal(a->arg, "~/Maildir");
 	assert_int_equal(a->kind, ACTION_MAILDIR);
 	assert_int_equal(a->ttl, 0);
@@ -92,6 +96,37 @@ check_daemon(struct conf *c)
 	assert_int_equal(c->idle, 90);
 	assert_string_equal(c->spool, "/a/spool");
 	assert_string_equal(c->control, "/a/sock");
+	assert_string_equal(c->resolvers, "127.0.0.1,192.0.2.53:5353,2001:db8::53,[::1],[::1]:65535");
+	assert_int_equal(c->dns_timeout, 150);
+}
+
+static void
+check_dns_files(struct conf *c)
+{
+	assert_null(c->resolvers);
+	assert_string_equal(c->resolv_conf, "/a/resolv");
+	assert_string_equal(c->hosts, "/a/hosts");
+}
+
+static void
+check_rdns(struct conf *c)
+{
+	int	 i;
+
+	for (i = 0; i < 6; i++)
+		assert_int_equal(nth(c, i, 0)->kind, FROM_RDNS);
+	assert_null(nth(c, 0, 0)->table);
+	assert_null(nth(c, 1, 0)->table);
+	assert_int_equal(nth(c, 1, 1)->kind, WITH_TLS);
+	assert_true(nth(c, 1, 1)->negate);
+	assert_null(nth(c, 2, 0)->table);
+	assert_true(nth(c, 2, 0)->negate);
+	assert_int_equal(nth(c, 2, 1)->kind, FOR_ANY);
+	assert_true(holds(nth(c, 3, 0)->table, TABLE_DOMAIN, "mx.example.org"));
+	assert_true(nth(c, 4, 0)->regex);
+	assert_true(holds(nth(c, 4, 0)->table, TABLE_REGEX, "mx.example.org"));
+	assert_true(holds(nth(c, 5, 0)->table, TABLE_DOMAIN, "for"));
+	assert_int_equal(nth(c, 5, 1)->kind, FOR_LOCAL);
 }
 
 static void
@@ -255,7 +290,13 @@ static const struct {
 	{ RULE, check_defaults },
 	{ "smtp max-message-size 3g\nqueue ttl 1d2h3m4s\nsmtp sub-addr-delim -\n"
 	    "smtp limit max-mails 1 max-rcpt 2 max-sessions 3 max-errors 4 max-line 5K idle 90s\n"
-	    "spool directory /a/spool\ncontrol socket \"/a/sock\"\n" RULE, check_daemon },
+	    "spool directory /a/spool\ncontrol socket \"/a/sock\"\n"
+	    "dns timeout 2m30s\ndns resolver \"127.0.0.1,192.0.2.53:5353,2001:db8::53,[::1],[::1]:65535\"\n"
+	    RULE, check_daemon },
+	{ "dns resolver 127.0.0.1\ndns resolver /a/resolv\ndns hosts \"/a/hosts\"\n" RULE, check_dns_files },
+	{ "match from rdns reject\nmatch from rdns !tls reject\nmatch !from rdns for any reject\n"
+	    "match from rdns { \"*.example.org\", b } reject\nmatch from rdns regex \"^mx\\.\" reject\n"
+	    "match from rdns \"for\" reject\n", check_rdns },
 	{ PKI "listen on lo\nlisten on \"lo\" tls inet6 pki P\n"
 	    "listen on lo smtps hostname mx tag T mask-src no-dsn\n"
 	    "listen on ::1 port submission tls-require\n"
@@ -324,7 +365,7 @@ test_macros(void **state)
 
 /* -- whole files; NAME.err is what is said about NAME.conf -- */
 
-static const char *const files[] = { "default", "maildir", "virtual", "reports", "old", "rspamd" };
+static const char *const files[] = { "default", "maildir", "virtual", "reports", "old", "rspamd", "relay" };
 
 static char *
 slurp(const char *name, const char *suffix)
@@ -381,6 +422,58 @@ test_files(void **state)
 		free(errors);
 		free(expected);
 	}
+}
+
+static const char *const examples[] = { "examples/smtpd.conf", "examples/relay.conf" };
+
+static void
+test_examples(void **state)
+{
+	struct conf	*conf;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < nitems(examples); i++) {
+		conf = conf_load(examples[i], NULL, stderr);
+		assert_non_null(conf);
+		conf_free(conf);
+	}
+}
+
+/* Every whole configuration that the manual shows, as mdoc(7) writes it. */
+static void
+test_manual(void **state)
+{
+	char		 line[512], *text, *errors, *p;
+	struct conf	*conf;
+	size_t		 size;
+	unsigned	 n = 0;
+	FILE		*f = fopen("man/smtpd.conf.5", "r"), *out = NULL;
+
+	(void)state;
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, ".Bd -literal", 12) == 0)
+			assert_non_null(out = open_memstream(&text, &size));
+		else if (strcmp(line, ".Ed\n") == 0) {
+			fclose(out);
+			out = NULL;
+			if (strstr(text, "match ") != NULL) {
+				conf = parse(text, NULL, &errors);
+				assert_string_equal(errors, "");
+				conf_free(conf);
+				free(errors);
+				n++;
+			}
+			free(text);
+		} else if (out != NULL) {
+			for (p = line; (p = strstr(p, "\\e")) != NULL; p++)
+				memmove(p + 1, p + 2, strlen(p + 2) + 1);
+			fputs(line, out);
+		}
+	}
+	fclose(f);
+	assert_true(n >= 5);
 }
 
 static void
@@ -473,6 +566,8 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_macros),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_addresses),
 	};
