@@ -6,24 +6,29 @@
 plan 23
 
 LOAD=$TOP/tests/bench/smtp_load
-live_port=$PORT
-smtpd_conf <<CONF
-smtp limit max-mails 1000000
-listen on 127.0.0.1 port $PORT hostname live.test
-action "local" maildir "$T/Maildir"
-match from any for any action "local"
-CONF
-ok "the next server starts" smtpd_start
-live_pid=$smtpd_pid
-smtpd_pid=
-trap 'kill "$live_pid" 2>/dev/null; cleanup' EXIT
-live=$T
 
-T=$live/relaying
-mkdir "$T"
-CONTROL=$T/control
+# server NAME PORT: another daemon, which delivers all to $T/Maildir.
+server()
+{
+	mkdir "$T/$1"
+	cat >"$T/$1/conf" <<-CONF
+	spool directory "$T/$1"
+	control socket "$T/$1.control"
+	smtp limit max-mails 1000000
+	listen on socket
+	listen on 127.0.0.1 port $2 hostname $1.test
+	action "local" maildir "$T/Maildir"
+	match from any for any action "local"
+	CONF
+	"$SMTPD" -d -f "$T/$1/conf" >>"$T/log.$1" 2>&1 </dev/null &
+	servers="$servers $!"
+	wait_for "$PATIENCE" port_open "$2"
+}
+arrived() { ls "$T/Maildir/new" 2>/dev/null | wc -l | tr -d ' '; }
+
+live_port=$(free_port)
 dead_port=$(free_port)
-PORT=$(free_port)
+ok "the next server starts" server live "$live_port"
 smtpd_conf <<CONF
 smtp limit max-mails 1000000
 listen on 127.0.0.1 port $PORT hostname relaying.test
@@ -36,7 +41,6 @@ match from any for domain "dead.test" action "dead"
 match from any for any action "out"
 CONF
 ok "the daemon starts" smtpd_start
-arrived() { ls "$live/Maildir/new" 2>/dev/null | wc -l | tr -d ' '; }
 load() { "$LOAD" -c 4 -n "$1" -s 500 -t "$USER_NAME@$2" "$PORT" >>"$T/load" 2>&1; }
 host() { "$SMTPCTL" show hosts | awk -F'|' -v a="$1" -v n="$2" '$1 == a { print $n }'; }
 host_is() { [ "$(host "$1" "$2")" = "$3" ]; }
@@ -67,20 +71,7 @@ is "$(grep -c '|envelope-delivered|.*|relay|1|.*|127.0.0.1:'"$live_port"'|' "$T/
     "each is told as relayed, and to whom"
 
 # It comes to life.
-relaying_pid=$smtpd_pid
-cat >"$live/second.conf" <<CONF
-spool directory "$live/second"
-control socket "$live/second.control"
-listen on socket
-listen on 127.0.0.1 port $dead_port hostname dead.test
-action "local" maildir "$live/Maildir"
-match from any for any action "local"
-CONF
-mkdir "$live/second"
-"$SMTPD" -d -f "$live/second.conf" >>"$T/log" 2>&1 </dev/null &
-second_pid=$!
-trap 'kill "$live_pid" "$second_pid" 2>/dev/null; cleanup' EXIT
-ok "it comes to life" wait_for "$PATIENCE" port_open "$dead_port"
+ok "it comes to life" server dead "$dead_port"
 not_held() { [ "$(host dead 3)" != held ]; }
 ok "the next try there frees it" wait_for $((15 + PATIENCE)) not_held
 "$SMTPCTL" schedule all >/dev/null
@@ -88,6 +79,6 @@ ok "what is deferred is tried at once when it is scheduled" wait_for "$PATIENCE"
 all_there() { [ "$(arrived)" -ge 550 ]; }
 ok "it arrives" wait_for "$PATIENCE" all_there
 is "$(arrived)" 550 "once"
-kill "$second_pid" "$live_pid"
-wait "$second_pid" "$live_pid"
-smtpd_pid=$relaying_pid
+# shellcheck disable=SC2086
+kill $servers
+wait $servers
