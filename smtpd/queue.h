@@ -25,8 +25,9 @@
  * Bytes of memory that an envelope takes, with all that goes with it: its part
  * of the message, its places in heap, maps and the spool's index; without the
  * content.  With addresses of 43 bytes it is 800 alone in its message and 350
- * among many; a longer address adds what it is longer.  Users are kept for
- * good, 400 bytes each; destinations as long as mail goes there, as many.
+ * among many; a longer address adds what it is longer.  To that comes the
+ * route, 400 bytes: of a user for good, of a destination as long as mail goes
+ * there.
  */
 #define ENVELOPE_COST	1024
 
@@ -307,7 +308,7 @@ void		 queue_relay_check_time(void);
 bool		 queue_relay_is(const struct ipc *);
 size_t		 queue_relay_jobs(void);
 
-/* -- queue_stats.c: counters and gauges, every minute -- */
+/* -- queue_stats.c: counters and gauges for `report stats` -- */
 
 void		 queue_stats_init(void);
 
