@@ -163,10 +163,10 @@ struct conf {
 	size_t		 max_deferred;	/* mta max-deferred: envelopes that wait with a destination, 100 */
 	char		*srs_key, *srs_key_backup;	/* srs key; NULL: none */
 	int64_t		 srs_ttl;	/* seconds, default 4 days */
-	int64_t		 stats_interval;	/* report stats on NAME [every TIME] (ours), seconds, 60 */
 	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: those of */
 	char		*resolv_conf;	/* this file: dns resolver "/path" (ours), /etc/resolv.conf */
 	char		*hosts;		/* dns hosts "/path" (ours), /etc/hosts */
+	int64_t		 stats_interval;	/* report stats on NAME [every TIME] (ours), seconds, 60 */
 	int64_t		 dns_timeout;	/* dns timeout (ours): for all of a question, seconds, 10 */
 	TAILQ_HEAD(, table)	 tables;
 	TAILQ_HEAD(, listen)	 listens;
