@@ -3,7 +3,7 @@
 # Destinations: one that is dead is held, with as much mail as max-deferred says,
 # and slows no other; show hosts tells it; once it answers all of its mail goes.
 . tests/lib.sh
-plan 23
+plan 26
 
 LOAD=$TOP/tests/bench/smtp_load
 
@@ -28,6 +28,7 @@ arrived() { ls "$T/Maildir/new" 2>/dev/null | wc -l | tr -d ' '; }
 
 live_port=$(free_port)
 dead_port=$(free_port)
+silent_port=$(free_port)
 ok "the next server starts" server live "$live_port"
 smtpd_conf <<CONF
 smtp limit max-mails 1000000
@@ -37,7 +38,9 @@ proc "all" "exec cat >>'$T/stream'"
 report queue on "all"
 action "dead" relay host "smtp://127.0.0.1:$dead_port"
 action "out" relay host "smtp://127.0.0.1:$live_port"
+action "silent" relay host "smtp://127.0.0.1:$silent_port"
 match from any for domain "dead.test" action "dead"
+match from any for domain "silent.test" action "silent"
 match from any for any action "out"
 CONF
 ok "the daemon starts" smtpd_start
@@ -79,6 +82,22 @@ ok "what is deferred is tried at once when it is scheduled" wait_for "$PATIENCE"
 all_there() { [ "$(arrived)" -ge 550 ]; }
 ok "it arrives" wait_for "$PATIENCE" all_there
 is "$(arrived)" 550 "once"
+
+# A stop waits for nobody who is silent, and is no attempt.
+perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 9,
+	LocalAddr => "127.0.0.1", LocalPort => $ARGV[0]);
+	push @c, $c while $c = $l->accept' "$silent_port" &
+servers="$servers $!"
+wait_for "$PATIENCE" port_open "$silent_port"
+ok "a message for a server that says nothing" load 1 silent.test
+running() { "$SMTPCTL" show queue | grep -q '|running|silent|'; }
+wait_for "$PATIENCE" running
+ok "the daemon stops" smtpd_stop
+smtpd_start
+is "$("$SMTPCTL" show queue | cut -d'|' -f3,9)" "silent|0" "that was no attempt"
+smtpd_stop
+
 # shellcheck disable=SC2086
 kill $servers
-wait $servers
+# shellcheck disable=SC2086
+wait $servers 2>/dev/null || :
