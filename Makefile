@@ -85,7 +85,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
 		smtpd/queue_admin.o smtpd/queue_bounce.o \
 		smtpd/queue_commit.o smtpd/queue_content.o \
-		smtpd/queue_control.o smtpd/queue_deliver.o \
+		smtpd/queue_control.o smtpd/queue_deliver.o smtpd/queue_dsn.o \
 		smtpd/queue_envelope.o smtpd/queue_fate.o \
 		smtpd/queue_lease.o smtpd/queue_message.o \
 		smtpd/queue_relay.o smtpd/queue_route.o \
