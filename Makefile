@@ -60,7 +60,8 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
-		lib/smtp_data.o lib/smtp_header.o lib/smtp_path.o \
+		lib/smtp_data.o lib/smtp_ext.o lib/smtp_header.o \
+		lib/smtp_path.o lib/smtp_xtext.o \
 		lib/u64map.o lib/utf8.o
 
 # Of lib, but not linked by everyone: they need libevent and c-ares.
@@ -94,6 +95,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/relay.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
 		smtpd/smtp_bus.o smtpd/smtp_listen.o \
+		smtpd/smtp_param.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
 		smtpd/smtp_verb.o smtpd/smtp_wait.o smtpd/smtpd.o smtpd/spool.o \

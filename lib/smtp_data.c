@@ -7,9 +7,10 @@
 #include "lib/smtp_data.h"
 
 void
-smtp_data_init(struct smtp_data *d, size_t line_max)
+smtp_data_init(struct smtp_data *d, size_t line_max, bool chunked)
 {
 	memset(d, 0, sizeof(*d));
+	d->chunked = chunked;
 	d->line_max = line_max;
 }
 
@@ -59,7 +60,7 @@ smtp_data_feed(struct smtp_data *d, const char *in, size_t n, char *out,
 	while (i < n && !d->end) {
 		switch (d->state) {
 		case SMTP_DATA_LINE_START:
-			if (in[i] == '.') {
+			if (in[i] == '.' && !d->chunked) {
 				d->state = SMTP_DATA_DOT;
 				i++;
 			} else
@@ -105,6 +106,19 @@ smtp_data_feed(struct smtp_data *d, const char *in, size_t n, char *out,
 	}
 	*outlen = o;
 	return i;
+}
+
+size_t
+smtp_data_finish(struct smtp_data *d, char *out)
+{
+	if (d->state == SMTP_DATA_CR)
+		d->bare_cr = true;
+	if (d->state == SMTP_DATA_LINE_START)
+		return 0;
+	d->state = SMTP_DATA_LINE_START;
+	d->line = 0;
+	*out = '\n';
+	return 1;
 }
 
 size_t

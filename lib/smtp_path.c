@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include "lib/smtp_path.h"
+#include "lib/utf8.h"
 
 #define LOCAL_MAX	64
 #define DOMAIN_MAX	255
@@ -27,10 +28,12 @@ is_atext(unsigned char c, unsigned flags)
 	return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
+/* Of a label that is not ASCII, DNS limits the other form (RFC 5890 4.2). */
 static bool
 labels_valid(struct slice s, bool underscore)
 {
 	size_t		 i, label = 0;
+	bool		 wide = false;
 	unsigned char	 c;
 
 	if (s.n == 0 || s.n > DOMAIN_MAX)
@@ -41,12 +44,14 @@ labels_valid(struct slice s, bool underscore)
 			if (label == 0 || s.p[i - 1] == '-')
 				return false;
 			label = 0;
+			wide = false;
 			continue;
 		}
+		wide = wide || c >= 128;
 		if (!is_alnum(c) && c < 128 && !(c == '-' && label > 0) &&
 		    !(c == '_' && underscore))
 			return false;
-		if (++label > LABEL_MAX)
+		if (++label > LABEL_MAX && !wide)
 			return false;
 	}
 	return label > 0 && s.p[s.n - 1] != '-';
@@ -55,12 +60,7 @@ labels_valid(struct slice s, bool underscore)
 static bool
 is_ascii(struct slice s)
 {
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] >= 128)
-			return false;
-	return true;
+	return utf8_is_ascii(s.p, s.n);
 }
 
 bool
@@ -233,7 +233,7 @@ smtp_path_parse(struct slice arg, unsigned flags, struct smtp_path *out,
 	*params = slice_make(end + 1, arg.n - typed.n - 1);
 	if (params->n > 0 && *params->p != ' ' && *params->p != '\t')
 		return -1;
-	if (typed.n > PATH_BYTES)
+	if (typed.n > PATH_BYTES || !utf8_is_text(typed.p, typed.n))
 		return -1;
 	if (s.n == 0) {
 		if (!(flags & SMTP_PATH_NULL_OK))
@@ -259,16 +259,19 @@ keyword_valid(struct slice s)
 	return true;
 }
 
-/* esmtp-value: one or more of %d33-60 / %d62-126. */
+/* esmtp-value: one or more of %d33-60 / %d62-126, and of UTF-8 (RFC 6531 3.3). */
 static bool
 value_valid(struct slice s)
 {
-	size_t	 i;
+	size_t		 i;
+	unsigned char	 c;
 
-	for (i = 0; i < s.n; i++)
-		if (s.p[i] < 33 || s.p[i] > 126 || s.p[i] == '=')
+	for (i = 0; i < s.n; i++) {
+		c = (unsigned char)s.p[i];
+		if (c < 33 || c == 127 || c == '=')
 			return false;
-	return s.n > 0;
+	}
+	return s.n > 0 && utf8_is_text(s.p, s.n);
 }
 
 int
@@ -293,4 +296,23 @@ smtp_param_next(struct slice *rest, struct slice *name, struct slice *value)
 	}
 	*rest = slice_make(s.p + s.n, rest->n - s.n);
 	return 1;
+}
+
+bool
+smtp_number_parse(struct slice s, uint64_t *number)
+{
+	uint64_t	 n = 0;
+	size_t		 i;
+	unsigned	 digit;
+
+	if (s.n == 0 || s.n > 20)
+		return false;
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		digit = (unsigned)(s.p[i] - '0');
+		n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
+	}
+	*number = n;
+	return true;
 }

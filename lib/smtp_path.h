@@ -7,12 +7,13 @@
  * Everything is a slice into what was given; nothing is allocated.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/slice.h"
 
 #define SMTP_PATH_NULL_OK	1	/* <> is a path: MAIL */
 #define SMTP_PATH_POSTMASTER_OK	2	/* a local part alone: RCPT */
-#define SMTP_PATH_UTF8_OK	4	/* bytes above 127: SMTPUTF8 */
+#define SMTP_PATH_UTF8_OK	4	/* UTF-8: SMTPUTF8 */
 
 struct smtp_path {
 	struct slice	 typed;		/* between the brackets, as it was typed */
@@ -29,10 +30,12 @@ int	smtp_path_parse(struct slice arg, unsigned flags, struct smtp_path *out,
 	    struct slice *params);
 /*
  * The next parameter of *rest: 1, 0 at the end, -1 if there is none where one should be
- * (*rest is then what was wrong).  value is SLICE_NONE without `=`.
+ * (*rest is then what was wrong).  value is SLICE_NONE without `=`, and may hold UTF-8.
  */
 int	smtp_param_next(struct slice *rest, struct slice *name,
 	    struct slice *value);
+/* 1*20DIGIT, as SIZE and BDAT have them; more than *number can hold becomes UINT64_MAX. */
+bool	smtp_number_parse(struct slice, uint64_t *number);
 
 /* A domain name: labels of letters, digits, hyphens inside; at most 255 bytes. */
 bool	smtp_domain_valid(struct slice);

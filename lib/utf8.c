@@ -2,6 +2,9 @@
 /*
  * UTF-8 (RFC 3629).
  */
+#include <stdint.h>
+#include <string.h>
+
 #include "lib/nitems.h"
 #include "lib/utf8.h"
 
@@ -42,4 +45,34 @@ utf8_length(const char *s, size_t n)
 		if (p[k] < 0x80 || p[k] > 0xbf)
 			return 0;
 	return rows[i].length;
+}
+
+bool
+utf8_is_ascii(const char *s, size_t n)
+{
+	uint64_t	 word[4], high = 0;
+	size_t		 i;
+
+	for (i = 0; i + sizeof(word) <= n; i += sizeof(word)) {
+		memcpy(word, s + i, sizeof(word));
+		if ((word[0] | word[1] | word[2] | word[3]) & 0x8080808080808080)
+			return false;
+	}
+	for (; i < n; i++)
+		high |= (unsigned char)s[i];
+	return high < 0x80;
+}
+
+bool
+utf8_is_text(const char *s, size_t n)
+{
+	size_t	 i, len;
+
+	for (i = 0; i < n; i += len) {
+		if ((len = utf8_length(s + i, n - i)) == 0)
+			return false;
+		if (s[i] == '\xc2' && (unsigned char)s[i + 1] < 0xa0)
+			return false;
+	}
+	return true;
 }

@@ -18,8 +18,8 @@ enum dsn_notify {		/* bits; 0: not said, so failure and delay */
 enum dsn_ret { RET_NONE, RET_FULL, RET_HDRS, RET_MAX };
 
 enum body {			/* bits */
-	BODY_8BITMIME	= 1,
-	BODY_SMTPUTF8	= 2
+	BODY_8BITMIME	= 1,	/* declared, or bytes above 127 were met in the content */
+	BODY_SMTPUTF8	= 2	/* declared: addresses and header may be UTF-8 */
 };
 
 #define DSN_ENVID_MAX	100	/* bytes as xtext, RFC 3461 4.4 */

@@ -66,7 +66,8 @@ is_atext(struct slice s)
 	size_t	 i;
 
 	for (i = 0; i < s.n; i++)
-		if (!isalnum((unsigned char)s.p[i]) && (s.p[i] == '\0' ||
+		if (!isalnum((unsigned char)s.p[i]) &&
+		    (unsigned char)s.p[i] < 0x80 && (s.p[i] == '\0' ||
 		    strchr("!#$%&'*+-/=?^_`{|}~.", s.p[i]) == NULL))
 			return false;
 	return s.n > 0;

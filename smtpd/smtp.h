@@ -28,10 +28,12 @@ enum reply {
 	REPLY_BANNER,
 	REPLY_HELO, REPLY_EHLO,		/* the greeting line of EHLO's answer */
 	REPLY_EXT_8BITMIME, REPLY_EXT_STATUSCODES, REPLY_EXT_SIZE,
-	REPLY_EXT_PIPELINING, REPLY_EXT_STARTTLS, REPLY_EXT_HELP,
+	REPLY_EXT_DSN, REPLY_EXT_PIPELINING, REPLY_EXT_CHUNKING,
+	REPLY_EXT_SMTPUTF8, REPLY_EXT_STARTTLS, REPLY_EXT_HELP,
 	REPLY_OK, REPLY_RESET, REPLY_BYE, REPLY_VRFY,
 	REPLY_HELP1, REPLY_HELP2, REPLY_HELP3,
-	REPLY_STARTTLS, REPLY_MAIL_OK, REPLY_RCPT_OK, REPLY_DATA, REPLY_COMMIT,
+	REPLY_STARTTLS, REPLY_MAIL_OK, REPLY_RCPT_OK, REPLY_DATA, REPLY_CHUNK,
+	REPLY_COMMIT,
 	/* 4yz */
 	REPLY_TIMEOUT, REPLY_TOO_MANY_ERRORS, REPLY_SHUTDOWN, REPLY_TLS_BROKEN,
 	REPLY_TEMPFAIL, REPLY_FULL, REPLY_TOO_MANY_RCPTS, REPLY_TOO_MANY_MAILS,
@@ -40,6 +42,7 @@ enum reply {
 	REPLY_UNKNOWN, REPLY_SEQUENCE, REPLY_LINE_TOO_LONG, REPLY_BAD_BYTES,
 	REPLY_NO_ARGUMENTS, REPLY_NEEDS_NAME, REPLY_BAD_NAME,
 	REPLY_BAD_SENDER, REPLY_BAD_RCPT, REPLY_MAIL_SYNTAX, REPLY_RCPT_SYNTAX,
+	REPLY_SENDER_UTF8, REPLY_RCPT_UTF8, REPLY_BAD_CHUNK,
 	REPLY_BAD_PARAM, REPLY_UNKNOWN_PARAM, REPLY_TLS_FIRST, REPLY_NO_RCPT,
 	REPLY_TLS_ACTIVE, REPLY_NO_TLS,
 	REPLY_TOO_BIG, REPLY_TOO_MANY_ENVELOPES, REPLY_LOOP, REPLY_NOT_A_MESSAGE, REPLY_BODY_LINE,
@@ -52,6 +55,24 @@ enum reply {
 struct slice	reply_text(enum reply, char *buf, size_t size, const char *a, const char *b);
 /* 2yz and 3yz ok, 4yz tempfail, 5yz permfail. */
 enum result	reply_result(enum reply);
+
+/* -- parameters of MAIL and RCPT: smtp_param.c -- */
+
+enum param_of { PARAM_OF_MAIL = 1, PARAM_OF_RCPT = 2 };
+
+struct params {
+	bool		 sized;
+	uint64_t	 size;
+	uint8_t		 body;		/* enum body */
+	uint8_t		 ret;		/* enum dsn_ret */
+	uint8_t		 notify;	/* enum dsn_notify */
+	struct slice	 envid;		/* xtext; SLICE_NONE: not given, as orcpt */
+	struct slice	 orcpt;
+	struct slice	 bad;		/* what was wrong, for the reply */
+};
+
+/* Reads all of them; REPLY_NONE, or the reply that refuses them.  The values stay where they are. */
+enum reply	params_read(struct params *, enum param_of, struct slice);
 
 /* -- listeners: smtp_listen.c -- */
 
@@ -91,6 +112,8 @@ struct tx {
 	uint32_t	 nenvelopes;
 	uint32_t	 serial;	/* of the question to lookup that is open */
 	char		*sender;	/* path without brackets */
+	char		*envid;		/* NULL: none */
+	uint8_t		 body, ret;	/* enum body: as declared, and 8BITMIME where it was met */
 	char		*typed;		/* the recipient asked about, as typed */
 	const char	*rcpt;		/* in it, behind its source route */
 	char		*first;		/* recipient accepted, for the trace header */
@@ -98,6 +121,9 @@ struct tx {
 	size_t		 content_len, content_size;
 	uint64_t	 size;
 	size_t		 trace;		/* of them not the client's: the trace header */
+	uint64_t	 chunk_size;	/* BDAT: octets of it, */
+	uint64_t	 chunk;		/* and of them still to come */
+	bool		 chunk_last;
 	bool		 large;		/* pieces go to the queue as they come */
 	enum refusal	 refusal;
 	struct smtp_data data;
@@ -108,16 +134,17 @@ struct tx {
 /* The transaction that is open under a msgid, or NULL. */
 struct tx	*tx_find(uint32_t msgid);
 /* NULL if there is no msgid to be had: say reply (451, 452). */
-struct tx	*tx_begin(struct session *, struct slice sender, enum reply *);
+struct tx	*tx_begin(struct session *, struct slice sender, const struct params *,
+		    enum reply *);
 /* Frees it; told to the queue unless it was committed. */
 void		 tx_end(struct tx *, bool committed);
 /* Asks lookup for a recipient; 0, or -1 if lookup is not there. */
-int		 tx_rcpt(struct tx *, const struct smtp_path *);
-/* DATA was accepted: prepares for content, trace header first. */
-void		 tx_data(struct tx *);
+int		 tx_rcpt(struct tx *, const struct smtp_path *, const struct params *);
+/* DATA or the first BDAT was accepted: prepares for content, trace header first. */
+void		 tx_data(struct tx *, bool chunked);
 /*
- * Takes content from the session's input.  1: the end was seen; 0: more is to
- * come; -1: the queue's window is shut, tx_refill() will call session_run().
+ * Takes content from the session's input.  1: the end of data or of the chunk was seen; 0:
+ * more is to come; -1: the queue's window is shut, tx_refill() will call session_run().
  */
 int		 tx_content(struct tx *);
 /* The window stays shut: the rest of the content is read and dropped, and refused (451). */
@@ -138,7 +165,9 @@ enum state {
 	STATE_READY,		/* HELO or EHLO */
 	STATE_MAIL,		/* a transaction, no recipient */
 	STATE_RCPT,		/* at least one */
-	STATE_DATA,		/* content */
+	STATE_DATA,		/* content, up to the dot */
+	STATE_CHUNK,		/* content, so many octets */
+	STATE_CHUNKS,		/* between two BDATs of a message */
 	STATE_TLS,		/* handshake */
 	STATE_CLOSING,
 	STATE_MAX
@@ -167,6 +196,8 @@ struct session {
 	uint64_t	 wait_since;	/* monotonic ns */
 	bool		 esmtp, secured;
 	bool		 skipping;	/* the rest of a line that is too long */
+	uint64_t	 swallow;	/* octets of a BDAT that is refused; then it hears: */
+	enum reply	 swallow_reply;
 	bool		 gone;		/* the client left while we waited */
 };
 
@@ -212,7 +243,14 @@ void	wait_end(struct session *);
 
 /* Runs one command line, without its CRLF. */
 void	verb_run(struct session *, struct slice line);
-/* The end of data: what the client's dot becomes. */
+/* A line that can be no command is answered with this, unless verb_lost(). */
+void	verb_garbled(struct session *, struct slice line, enum reply);
+/* After a BDAT that cannot be read nobody knows what follows: that ends the session.  False: it is none. */
+bool	verb_lost(struct session *, struct slice line);
+/* The client's dot, the end of a chunk. */
 void	verb_end_of_data(struct session *);
+void	verb_end_of_chunk(struct session *);
+/* Drops octets of a BDAT that is refused; false if more are to come, else it has its reply. */
+bool	verb_swallow(struct session *);
 
 #endif

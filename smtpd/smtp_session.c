@@ -21,6 +21,8 @@ static const char *const state_names[STATE_MAX] = {
 	[STATE_MAIL]		= "mail",
 	[STATE_RCPT]		= "rcpt",
 	[STATE_DATA]		= "data",
+	[STATE_CHUNK]		= "chunk",
+	[STATE_CHUNKS]		= "chunks",
 	[STATE_TLS]		= "tls",
 	[STATE_CLOSING]		= "closing",
 };
@@ -253,7 +255,7 @@ command(struct session *s, struct slice line)
 	line.p = copy;
 	if (!crlf) {
 		report_protocol_client(&s->source, line);
-		session_reply(s, REPLY_BAD_BYTES, NULL, NULL);
+		verb_garbled(s, line, REPLY_BAD_BYTES);
 		return;
 	}
 	line.n--;
@@ -296,6 +298,13 @@ step(struct session *s)
 		if (tx_content(s->tx) != 1)
 			return false;
 		verb_end_of_data(s);
+	} else if (s->state == STATE_CHUNK) {
+		if (tx_content(s->tx) != 1)
+			return false;
+		verb_end_of_chunk(s);
+	} else if (s->swallow > 0) {
+		if (!verb_swallow(s))
+			return false;
 	} else if (s->skipping) {
 		if (io_input(&s->io).n == 0)
 			return false;
@@ -305,7 +314,7 @@ step(struct session *s)
 			return false;
 		if (line.n == COMMAND_MAX && line.p[line.n] != '\n') {
 			report_protocol_client(&s->source, line);
-			s->skipping = true;
+			s->skipping = !verb_lost(s, line);
 		} else
 			command(s, line);
 	}

@@ -10,6 +10,8 @@
 
 #include "lib/addr.h"
 #include "lib/u64map.h"
+#include "lib/utf8.h"
+#include "smtpd/dsn.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
@@ -112,8 +114,19 @@ tx_queue_lost(void)
 
 /* -- begin and end -- */
 
+static void
+free_tx(struct tx *tx)
+{
+	free(tx->sender);
+	free(tx->envid);
+	free(tx->typed);
+	free(tx->first);
+	free(tx);
+}
+
 struct tx *
-tx_begin(struct session *s, struct slice sender, enum reply *refused)
+tx_begin(struct session *s, struct slice sender, const struct params *params,
+    enum reply *refused)
 {
 	struct tx	*tx;
 
@@ -122,14 +135,17 @@ tx_begin(struct session *s, struct slice sender, enum reply *refused)
 		return NULL;
 	if ((tx = calloc(1, sizeof(*tx))) == NULL ||
 	    (tx->sender = strndup(sender.p, sender.n)) == NULL ||
+	    (params->envid.n > 0 && (tx->envid = strndup(params->envid.p,
+	    params->envid.n)) == NULL) ||
 	    (tx->msgid = take_msgid()) == 0 ||
 	    u64map_put(&by_msgid, tx->msgid, tx) == -1) {
 		if (tx != NULL)
-			free(tx->sender);
-		free(tx);
+			free_tx(tx);
 		return NULL;
 	}
 	tx->session = s;
+	tx->body = params->body;
+	tx->ret = params->ret;
 	*refused = REPLY_NONE;
 	return tx;
 }
@@ -170,14 +186,11 @@ tx_end(struct tx *tx, bool committed)
 	unstarve(tx);
 	u64map_del(&by_msgid, tx->msgid);
 	drop_content(tx);
-	free(tx->sender);
-	free(tx->typed);
-	free(tx->first);
-	free(tx);
+	free_tx(tx);
 }
 
 int
-tx_rcpt(struct tx *tx, const struct smtp_path *path)
+tx_rcpt(struct tx *tx, const struct smtp_path *path, const struct params *params)
 {
 	const struct session	*s = tx->session;
 	struct ipc_rcpt		 m;
@@ -201,6 +214,8 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path)
 		.helo = s->helo != NULL ? slice_str(s->helo) : SLICE(""),
 		.sender = slice_str(tx->sender),
 		.rcpt = slice_str(tx->rcpt),
+		.notify = params->notify,
+		.orcpt = params->orcpt,
 	};
 	ipc_send_rcpt(smtp_lookup, &m);
 	return 0;
@@ -308,10 +323,19 @@ tx_give_up(struct tx *tx)
 	unstarve(tx);
 }
 
+/* Content that is not ASCII needs a way that takes it, whatever its client has declared. */
+static void
+note_8bit(struct tx *tx, const char *p, size_t n)
+{
+	if (!(tx->body & BODY_8BITMIME) && !utf8_is_ascii(p, n))
+		tx->body |= BODY_8BITMIME;
+}
+
 static void
 judge(struct tx *tx, const char *added, size_t n)
 {
 	tx->size += n;
+	note_8bit(tx, added, n);
 	smtp_header_feed(&tx->header, added, n);
 	if (tx->refusal != REFUSED_NOT)
 		return;
@@ -327,14 +351,42 @@ judge(struct tx *tx, const char *added, size_t n)
 		discard(tx);
 }
 
+/* What of the input belongs to the message, as far as that is known. */
+static struct slice
+content_input(const struct tx *tx)
+{
+	struct slice	 in = io_input(&tx->session->io);
+
+	if (tx->data.chunked && in.n > tx->chunk)
+		in.n = (size_t)tx->chunk;
+	return in;
+}
+
+/* As tx_content(), when all octets of a chunk are here. */
+static int
+end_of_chunk(struct tx *tx)
+{
+	size_t	 added;
+
+	if (!tx->chunk_last)
+		return 1;
+	if (!make_room(tx)) {
+		starve(tx);
+		return -1;
+	}
+	added = smtp_data_finish(&tx->data, tx->content + tx->content_len);
+	judge(tx, tx->content + tx->content_len, added);
+	tx->content_len += added;
+	return 1;
+}
+
 int
 tx_content(struct tx *tx)
 {
-	struct io	*io = &tx->session->io;
 	struct slice	 in;
 	size_t		 used, added;
 
-	while ((in = io_input(io)).n > 0) {
+	while ((in = content_input(tx)).n > 0) {
 		if (!make_room(tx)) {
 			starve(tx);
 			return -1;
@@ -344,11 +396,13 @@ tx_content(struct tx *tx)
 		    tx->content_size - tx->content_len, &added);
 		judge(tx, tx->content + tx->content_len, added);
 		tx->content_len += added;
-		io_consume(io, used);
+		io_consume(&tx->session->io, used);
+		if (tx->data.chunked)
+			tx->chunk -= used;
 		if (tx->data.end)
 			return 1;
 	}
-	return 0;
+	return tx->data.chunked && tx->chunk == 0 ? end_of_chunk(tx) : 0;
 }
 
 int
@@ -369,6 +423,9 @@ tx_commit(struct tx *tx)
 		.sender = slice_str(tx->sender),
 		.helo = s->helo != NULL ? slice_str(s->helo) : SLICE(""),
 		.src = slice_str(s->src),
+		.body = tx->body,
+		.ret = tx->ret,
+		.envid = tx->envid != NULL ? slice_str(tx->envid) : SLICE(""),
 		.content = tx->large ? SLICE("") :
 		    slice_make(tx->content, tx->content_len),
 	};
@@ -409,15 +466,26 @@ from_clause(const struct session *s, char *buf, size_t size)
 		    address);
 }
 
+/* RFC 5321, RFC 3848, RFC 6531 4.3. */
+static const char *
+with_clause(const struct tx *tx)
+{
+	const struct session	*s = tx->session;
+
+	if (tx->body & BODY_SMTPUTF8)
+		return s->secured ? "UTF8SMTPS" : "UTF8SMTP";
+	return !s->esmtp ? "SMTP" : s->secured ? "ESMTPS" : "ESMTP";
+}
+
 void
-tx_data(struct tx *tx)
+tx_data(struct tx *tx, bool chunked)
 {
 	const struct session	*s = tx->session;
 	char			 from[512], date[64], tls[256], rcpt[512] = "";
 	size_t			 n = 0;
 	int			 len;
 
-	smtp_data_init(&tx->data, proc_conf->max_line);
+	smtp_data_init(&tx->data, proc_conf->max_line, chunked);
 	smtp_header_init(&tx->header);
 	if (!make_room(tx))
 		return;
@@ -429,9 +497,9 @@ tx_data(struct tx *tx)
 		snprintf(rcpt, sizeof(rcpt), "\n\tfor <%s>", tx->first);
 	len = snprintf(tx->content, tx->content_size,
 	    "Received: %s\n\tby %s (pipepost) with %s id %08x%s%.*s%s%s;\n\t%s\n",
-	    from, s->listener->hostname,
-	    !s->esmtp ? "SMTP" : s->secured ? "ESMTPS" : "ESMTP", tx->msgid,
+	    from, s->listener->hostname, with_clause(tx), tx->msgid,
 	    s->secured ? " (" : "", (int)n, tls, s->secured ? ":verify=NO)" : "",
 	    rcpt, date);
 	tx->content_len = tx->size = tx->trace = (size_t)len;
+	note_8bit(tx, tx->content, tx->content_len);
 }

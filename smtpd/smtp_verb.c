@@ -9,19 +9,22 @@
 
 #include "lib/addr.h"
 #include "lib/nitems.h"
+#include "lib/utf8.h"
+#include "smtpd/dsn.h"
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 
 #define IN(state)	(1u << STATE_##state)
-#define ANYWHERE	(IN(CONNECTED) | IN(READY) | IN(MAIL) | IN(RCPT))
+#define ANYWHERE	(IN(CONNECTED) | IN(READY) | IN(MAIL) | IN(RCPT) | IN(CHUNKS))
 
 /* The command being run: filled in by parse, read by run. */
 struct command {
 	struct slice		 arg;		/* without blanks around it */
 	struct smtp_path	 path;
-	bool			 sized;
-	uint64_t		 size;
-	char			 text[64];	/* for the reply: what was wrong */
+	struct params		 params;
+	uint64_t		 size;		/* of a chunk */
+	bool			 last;
+	char			 text[41];	/* for the reply: what was wrong */
 };
 
 struct verb {
@@ -33,6 +36,18 @@ struct verb {
 };
 
 /* -- arguments -- */
+
+static struct slice
+trim(struct slice s)
+{
+	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
 
 static enum reply
 parse_none(struct command *c)
@@ -68,85 +83,79 @@ after_keyword(struct slice *arg, const char *keyword)
 	return true;
 }
 
-static enum reply
-bad_param(struct command *c, enum reply r, struct slice name)
+static bool
+is_ascii(const struct command *c)
 {
-	snprintf(c->text, sizeof(c->text), "%.*s",
-	    (int)(name.n < 40 ? name.n : 40), name.p);
-	return r;
+	return utf8_is_ascii(c->path.typed.p, c->path.typed.n);
 }
 
-/* 1*20DIGIT: more than a number of ours holds is more than any limit. */
-static bool
-parse_size(struct slice value, uint64_t *size)
+/* For the reply, which is ASCII. */
+static void
+bad_param(struct command *c, struct slice bad)
 {
 	size_t	 i;
 
-	*size = 0;
-	if (value.p == NULL || value.n == 0 || value.n > 20)
-		return false;
-	for (i = 0; i < value.n; i++) {
-		if (value.p[i] < '0' || value.p[i] > '9')
-			return false;
-		if (*size > (UINT64_MAX - 9) / 10)
-			*size = UINT64_MAX;
-		else
-			*size = *size * 10 + (uint64_t)(value.p[i] - '0');
-	}
-	return true;
+	for (i = 0; i < bad.n && i < sizeof(c->text) - 1; i++)
+		c->text[i] = (unsigned char)bad.p[i] < 0x80 ? bad.p[i] : '?';
+	c->text[i] = '\0';
 }
 
-/* RFC 1870 SIZE, RFC 6152 BODY; each at most once. */
 static enum reply
-mail_params(struct command *c, struct slice params)
+read_params(struct command *c, enum param_of of, struct slice text)
 {
-	struct slice	 name, value;
-	bool		 body = false;
-	int		 n;
+	enum reply	 r = params_read(&c->params, of, text);
+	struct slice	 bad = c->params.bad;
 
-	while ((n = smtp_param_next(&params, &name, &value)) == 1) {
-		if (slice_eqi(name, SLICE("SIZE"))) {
-			if (c->sized || !parse_size(value, &c->size))
-				return bad_param(c, REPLY_BAD_PARAM, name);
-			c->sized = true;
-		} else if (slice_eqi(name, SLICE("BODY"))) {
-			if (body || (!slice_eqi(value, SLICE("7BIT")) &&
-			    !slice_eqi(value, SLICE("8BITMIME"))))
-				return bad_param(c, REPLY_BAD_PARAM, name);
-			body = true;
-		} else
-			return bad_param(c, REPLY_UNKNOWN_PARAM, name);
-	}
-	return n == 0 ? REPLY_NONE : bad_param(c, REPLY_BAD_PARAM, params);
+	if (r != REPLY_NONE)
+		bad_param(c, bad);
+	return r;
 }
 
 static enum reply
 parse_mail(struct command *c)
 {
 	struct slice	 params;
+	enum reply	 r;
 
 	if (!after_keyword(&c->arg, "FROM:"))
 		return REPLY_MAIL_SYNTAX;
-	if (smtp_path_parse(c->arg, SMTP_PATH_NULL_OK, &c->path, &params) == -1)
+	if (smtp_path_parse(c->arg, SMTP_PATH_NULL_OK | SMTP_PATH_UTF8_OK,
+	    &c->path, &params) == -1)
 		return REPLY_BAD_SENDER;
-	return mail_params(c, params);
+	if ((r = read_params(c, PARAM_OF_MAIL, params)) != REPLY_NONE)
+		return r;
+	return c->params.body & BODY_SMTPUTF8 || is_ascii(c) ?
+	    REPLY_NONE : REPLY_SENDER_UTF8;
 }
 
 static enum reply
 parse_rcpt(struct command *c)
 {
-	struct slice	 params, name, value;
-	int		 n;
+	struct slice	 params;
 
 	if (!after_keyword(&c->arg, "TO:"))
 		return REPLY_RCPT_SYNTAX;
-	if (smtp_path_parse(c->arg, SMTP_PATH_POSTMASTER_OK, &c->path,
-	    &params) == -1)
+	if (smtp_path_parse(c->arg, SMTP_PATH_POSTMASTER_OK | SMTP_PATH_UTF8_OK,
+	    &c->path, &params) == -1)
 		return REPLY_BAD_RCPT;
-	if ((n = smtp_param_next(&params, &name, &value)) == 0)
-		return REPLY_NONE;
-	return bad_param(c, n == 1 ? REPLY_UNKNOWN_PARAM : REPLY_BAD_PARAM,
-	    n == 1 ? name : params);
+	return read_params(c, PARAM_OF_RCPT, params);
+}
+
+/* BDAT size [LAST]: nothing else, as it says where the next command begins. */
+static enum reply
+parse_bdat(struct command *c)
+{
+	const char	*space = c->arg.n == 0 ? NULL :
+	    memchr(c->arg.p, ' ', c->arg.n);
+	struct slice	 size = c->arg, rest = SLICE("");
+
+	if (space != NULL) {
+		size.n = space - c->arg.p;
+		rest = trim(slice_make(space, c->arg.n - size.n));
+	}
+	c->last = slice_eqi(rest, SLICE("LAST"));
+	return smtp_number_parse(size, &c->size) && (c->last || rest.n == 0) ?
+	    REPLY_NONE : REPLY_BAD_CHUNK;
 }
 
 /* -- what they do -- */
@@ -204,7 +213,10 @@ run_ehlo(struct session *s, struct command *c)
 	session_reply_more(s, REPLY_EXT_8BITMIME, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_STATUSCODES, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_SIZE, size, NULL);
+	session_reply_more(s, REPLY_EXT_DSN, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_PIPELINING, NULL, NULL);
+	session_reply_more(s, REPLY_EXT_CHUNKING, NULL, NULL);
+	session_reply_more(s, REPLY_EXT_SMTPUTF8, NULL, NULL);
 	if (s->listener->tls != NULL && !s->secured)
 		session_reply_more(s, REPLY_EXT_STARTTLS, NULL, NULL);
 	session_reply(s, REPLY_EXT_HELP, NULL, NULL);
@@ -235,7 +247,7 @@ mail_refusal(const struct session *s, const struct command *c)
 		return REPLY_TLS_FIRST;
 	if (s->mails >= proc_conf->max_mails)
 		return REPLY_TOO_MANY_MAILS;
-	if (c->sized && c->size > proc_conf->max_message_size)
+	if (c->params.sized && c->params.size > proc_conf->max_message_size)
 		return REPLY_TOO_BIG;
 	return REPLY_NONE;
 }
@@ -253,7 +265,7 @@ run_mail(struct session *s, struct command *c)
 	enum reply	 r = mail_refusal(s, c);
 
 	if (r == REPLY_NONE)
-		s->tx = tx_begin(s, c->path.mailbox, &r);
+		s->tx = tx_begin(s, c->path.mailbox, &c->params, &r);
 	if (r != REPLY_NONE) {
 		refuse_mail(s, c, r);
 		return;
@@ -278,7 +290,14 @@ run_rcpt(struct session *s, struct command *c)
 {
 	if (s->tx->nrcpt >= proc_conf->max_rcpt)
 		refuse_rcpt(s, c, REPLY_TOO_MANY_RCPTS);
-	else if (tx_rcpt(s->tx, &c->path) == -1)
+	else if (!(s->tx->body & BODY_SMTPUTF8) && !is_ascii(c))
+		refuse_rcpt(s, c, REPLY_RCPT_UTF8);
+	else if (!(s->tx->body & BODY_SMTPUTF8) && !utf8_is_ascii(
+	    c->params.orcpt.p, c->params.orcpt.n)) {
+		bad_param(c, SLICE("ORCPT"));
+		refuse_rcpt(s, c, REPLY_BAD_PARAM);
+	}
+	else if (tx_rcpt(s->tx, &c->path, &c->params) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
 	else
 		wait_begin(s, WAITING_LOOKUP);
@@ -288,10 +307,55 @@ static void
 run_data(struct session *s, struct command *c)
 {
 	(void)c;
-	tx_data(s->tx);
+	tx_data(s->tx, false);
 	report_tx_data(&s->source, s->tx->msgid, RESULT_OK);
 	session_reply(s, REPLY_DATA, NULL, NULL);
 	session_enter(s, STATE_DATA);
+}
+
+/* Why a chunk is not taken, or REPLY_NONE: then it belongs to a message. */
+static enum reply
+chunk_refusal(const struct session *s)
+{
+	if (s->state == STATE_RCPT || s->state == STATE_CHUNKS)
+		return REPLY_NONE;
+	return s->state == STATE_MAIL ? REPLY_NO_RCPT : REPLY_SEQUENCE;
+}
+
+bool
+verb_swallow(struct session *s)
+{
+	struct slice	 in = io_input(&s->io);
+
+	if (in.n > s->swallow)
+		in.n = (size_t)s->swallow;
+	io_consume(&s->io, in.n);
+	s->swallow -= in.n;
+	if (s->swallow > 0)
+		return false;
+	session_reply(s, s->swallow_reply, NULL, NULL);
+	return true;
+}
+
+/* The octets follow, taken or not. */
+static void
+run_bdat(struct session *s, struct command *c)
+{
+	enum reply	 r = chunk_refusal(s);
+
+	if (r != REPLY_NONE) {
+		s->swallow = c->size;
+		s->swallow_reply = r;
+		verb_swallow(s);
+		return;
+	}
+	if (s->state == STATE_RCPT) {
+		tx_data(s->tx, true);
+		report_tx_data(&s->source, s->tx->msgid, RESULT_OK);
+	}
+	s->tx->chunk = s->tx->chunk_size = c->size;
+	s->tx->chunk_last = c->last;
+	session_enter(s, STATE_CHUNK);
 }
 
 static void
@@ -341,6 +405,7 @@ static const struct verb verbs[] = {	/* name, allowed in, parse, run */
 	{ "MAIL",	IN(READY),		parse_mail,	run_mail },
 	{ "RCPT",	IN(MAIL) | IN(RCPT),	parse_rcpt,	run_rcpt },
 	{ "DATA",	IN(RCPT),		parse_none,	run_data },
+	{ "BDAT",	ANYWHERE,		parse_bdat,	run_bdat },
 	{ "RSET",	ANYWHERE,		parse_none,	run_rset },
 	{ "NOOP",	ANYWHERE,		parse_any,	run_noop },
 	{ "VRFY",	ANYWHERE,		parse_any,	run_vrfy },
@@ -371,16 +436,24 @@ has_controls(struct slice line)
 	return false;
 }
 
-static struct slice
-trim(struct slice s)
+bool
+verb_lost(struct session *s, struct slice line)
 {
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
+	static const struct slice	 bdat = { "BDAT", 4 };
+
+	if (line.n < bdat.n || strncasecmp(line.p, bdat.p, bdat.n) != 0)
+		return false;
+	session_rollback(s);
+	session_reply(s, REPLY_BAD_CHUNK, NULL, NULL);
+	session_enter(s, STATE_CLOSING);
+	return true;
+}
+
+void
+verb_garbled(struct session *s, struct slice line, enum reply r)
+{
+	if (!verb_lost(s, line))
+		session_reply(s, r, NULL, NULL);
 }
 
 /* A refused MAIL or RCPT whose address could be read was judged, and is reported. */
@@ -391,6 +464,8 @@ refuse(struct session *s, const struct verb *v, struct command *c, enum reply r)
 		refuse_mail(s, c, r);
 	else if (c->path.typed.p != NULL && v->run == run_rcpt)
 		refuse_rcpt(s, c, r);
+	else if (v->run == run_bdat)
+		verb_lost(s, SLICE("BDAT"));
 	else
 		session_reply(s, r, c->text, NULL);
 }
@@ -405,14 +480,14 @@ verb_run(struct session *s, struct slice line)
 	enum reply		 r;
 
 	if (has_controls(line)) {
-		session_reply(s, REPLY_BAD_BYTES, NULL, NULL);
+		verb_garbled(s, line, REPLY_BAD_BYTES);
 		return;
 	}
 	if (space != NULL)
 		name.n = space - line.p;
 	c.arg = trim(slice_make(line.p + name.n, line.n - name.n));
 	if ((v = verb_find(name)) == NULL)
-		session_reply(s, REPLY_UNKNOWN, NULL, NULL);
+		verb_garbled(s, line, REPLY_UNKNOWN);
 	else if (!(v->allowed & 1u << s->state))
 		session_reply(s, v->run == run_data && s->state == STATE_MAIL ?
 		    REPLY_NO_RCPT : REPLY_SEQUENCE, NULL, NULL);
@@ -422,8 +497,9 @@ verb_run(struct session *s, struct slice line)
 		v->run(s, &c);
 }
 
-void
-verb_end_of_data(struct session *s)
+/* What the queue makes of the message, or why it does not get it. */
+static void
+finish(struct session *s)
 {
 	static const enum reply	 refusals[] = {
 		[REFUSED_NOT]		= REPLY_NONE,
@@ -435,7 +511,6 @@ verb_end_of_data(struct session *s)
 	};
 	enum reply	 r = refusals[s->tx->refusal];
 
-	report_protocol_client(&s->source, SLICE("."));
 	if (r == REPLY_NONE && tx_commit(s->tx) == 0) {
 		wait_begin(s, WAITING_QUEUE);
 		return;
@@ -443,4 +518,27 @@ verb_end_of_data(struct session *s)
 	session_rollback(s);
 	session_reply(s, r == REPLY_NONE ? REPLY_TEMPFAIL : r, NULL, NULL);
 	session_enter(s, STATE_READY);
+}
+
+void
+verb_end_of_data(struct session *s)
+{
+	report_protocol_client(&s->source, SLICE("."));
+	finish(s);
+}
+
+/* A chunk that spoils the message ends it; those behind it have no transaction. */
+void
+verb_end_of_chunk(struct session *s)
+{
+	char	 size[24];
+
+	if (s->tx->chunk_last || s->tx->refusal != REFUSED_NOT) {
+		finish(s);
+		return;
+	}
+	snprintf(size, sizeof(size), "%llu",
+	    (unsigned long long)s->tx->chunk_size);
+	session_reply(s, REPLY_CHUNK, size, NULL);
+	session_enter(s, STATE_CHUNKS);
 }

@@ -134,7 +134,10 @@ report|1|SECONDS|smtp-in|protocol-server|SESSION|250-mx.example.org Hello [192.0
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250-8BITMIME
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250-ENHANCEDSTATUSCODES
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250-SIZE 36700160
+report|1|SECONDS|smtp-in|protocol-server|SESSION|250-DSN
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250-PIPELINING
+report|1|SECONDS|smtp-in|protocol-server|SESSION|250-CHUNKING
+report|1|SECONDS|smtp-in|protocol-server|SESSION|250-SMTPUTF8
 report|1|SECONDS|smtp-in|protocol-server|SESSION|250 HELP
 report|1|SECONDS|smtp-in|protocol-client|SESSION|MAIL FROM:<> SIZE=10
 report|1|SECONDS|smtp-in|tx-begin|SESSION|MSGID

@@ -34,10 +34,10 @@ conf()
 		report smtp-in on founding
 		report smtp-in on newest
 		table aliases { postmaster = $USER_NAME, alice = $USER_NAME, "a|b" = $USER_NAME, \
-		    "two words" = $USER_NAME, circle = circle2, circle2 = circle }
+		    "two words" = $USER_NAME, "andré" = $USER_NAME, "中" = $USER_NAME, circle = circle2, circle2 = circle }
 		action "local" maildir "$T/Maildir" alias <aliases>
 		match from any for domain "refused.example" reject
-		match from any for domain "example.org" action "local"
+		match from any for domain { "example.org", "*.bücher.example" } action "local"
 		match from any for local action "local"
 		CONF
 		cat

@@ -51,7 +51,7 @@ bench(const char *what, size_t n)
 	int		 i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		smtp_data_init(&d, WIRE);
+		smtp_data_init(&d, WIRE, false);
 		t = seconds();
 		used = smtp_data_feed(&d, wire, n, text, sizeof(text), &len);
 		t = seconds() - t;

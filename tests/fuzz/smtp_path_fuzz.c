@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Arguments of MAIL and RCPT: what is taken lies inside what was given, and a
- * path that was read once is read again, the same, from its parts.
+ * path that was read once is read again, the same, from its parts; xtext.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "lib/smtp_path.h"
+#include "lib/smtp_xtext.h"
+#include "lib/utf8.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -55,6 +57,27 @@ again(const struct smtp_path *p, unsigned flags)
 		abort();
 }
 
+/* Decoded it is printable and never longer; read without a place for it, the same. */
+static void
+xtext(struct slice s)
+{
+	char	*out = malloc(s.n + 1);
+	ssize_t	 n, i;
+
+	if (out == NULL)
+		abort();
+	n = smtp_xtext_decode(s, out);
+	if (n != smtp_xtext_decode(s, NULL) || n > (ssize_t)s.n)
+		abort();
+	for (i = 0; i < n; i++)
+		if (out[i] < ' ' || out[i] > '~')
+			abort();
+	if (smtp_orcpt_valid(s) && (memchr(s.p, ';', s.n) == NULL ||
+	    !utf8_is_text(s.p, s.n) || memchr(s.p, '\n', s.n) != NULL))
+		abort();
+	free(out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -72,6 +95,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		inside(p.mailbox, p.typed);
 		inside(p.local, p.mailbox);
 		inside(p.domain, p.mailbox);
+		if (!utf8_is_text(p.typed.p, p.typed.n) ||
+		    (!(flags & SMTP_PATH_UTF8_OK) &&
+		    !utf8_is_ascii(p.typed.p, p.typed.n)))
+			abort();
 		if (p.typed.n > 254 || p.local.n > 64 || p.domain.n > 255 ||
 		    p.typed.p[p.typed.n] != '>' || memchr(p.typed.p, '\0', p.typed.n))
 			abort();
@@ -79,6 +106,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		params(rest);
 	}
 	params(arg);
+	xtext(arg);
 	if (smtp_domain_valid(arg) && !smtp_helo_valid(arg))
 		abort();
 	if (smtp_literal_valid(arg) && !smtp_helo_valid(arg))

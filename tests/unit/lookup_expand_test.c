@@ -24,7 +24,7 @@ enum user_answer
 lookup_user(struct slice name, struct slice *login)
 {
 	static const char *const users[] = { "alice", "bob", "carol", "vmail",
-	    "a-b" };
+	    "a-b", "andr\303\251" };
 	size_t	 i;
 
 	if (slice_eqi(name, SLICE("broken")))
@@ -83,6 +83,7 @@ static const char *const pairs[][2] = {
 	{ "empty", "," },
 	{ "bad", "two words" },
 	{ "bad2", "alice@" },
+	{ "\344\270\255", "alice, andr\303\251" },
 };
 
 static const char *const virtuals[][2] = {
@@ -99,6 +100,7 @@ static const char *const virtuals[][2] = {
 	{ "r@vmail.example", "root" },
 	{ "@vmail.example", "carol" },
 	{ "loop@virtual.example", "loop@virtual.example" },
+	{ "\303\251@virtual.example", "andr\303\251" },
 };
 
 static const struct row {
@@ -112,6 +114,26 @@ static const struct row {
 	{ "\"alice\"@plain.example", VERDICT_OK, "plain:alice:alice@plain.example" },
 	{ "\"al\\ice\"@plain.example", VERDICT_OK, "plain:alice:alice@plain.example" },
 	{ "\"a b\"@plain.example", VERDICT_UNKNOWN_USER, "" },
+	/* UTF-8: bytes as they are, upper and lower case alike where they are ASCII */
+	{ "ANDR\303\251@Plain.example", VERDICT_OK,
+	    "plain:andr\303\251:ANDR\303\251@Plain.example" },
+	{ "andr\303\211@plain.example", VERDICT_UNKNOWN_USER, "" },
+	{ "\"andr\303\251\"@plain.example", VERDICT_OK,
+	    "plain:andr\303\251:andr\303\251@plain.example" },
+	{ "andr\303\251+\303\251@plain.example", VERDICT_OK,
+	    "plain:andr\303\251:andr\303\251+\303\251@plain.example" },
+	{ "\344\270\255@alias.example", VERDICT_OK,
+	    "alias:alice:\344\270\255@alias.example "
+	    "alias:andr\303\251:\344\270\255@alias.example" },
+	{ "\303\251@virtual.example", VERDICT_OK,
+	    "virtual:andr\303\251:\303\251@virtual.example" },
+	{ "\303\251+x@virtual.example", VERDICT_OK,
+	    "virtual:andr\303\251:\303\251+x@virtual.example" },
+	{ "alice@b\303\274cher.example", VERDICT_OK,
+	    "plain:alice:alice@b\303\274cher.example" },
+	{ "alice@B\303\274CHER.example", VERDICT_OK,
+	    "plain:alice:alice@B\303\274CHER.example" },
+	{ "alice@b\303\234cher.example", VERDICT_NO_RULE, "" },
 	{ "nobody@plain.example", VERDICT_UNKNOWN_USER, "" },
 	{ "+tag@plain.example", VERDICT_UNKNOWN_USER, "" },
 	{ "@plain.example", VERDICT_UNKNOWN_USER, "" },
@@ -215,6 +237,7 @@ setup(void **state)
 	add_rule("virtual.example", &actions[1]);
 	add_rule("vmail.example", &actions[2]);
 	add_rule("plain.example", &actions[3]);
+	add_rule("b\303\274cher.example", &actions[3]);
 	add_rule("host.example", &actions[3]);
 	add_rule("asuser.example", &root_action);
 	add_rule("reject.example", NULL);

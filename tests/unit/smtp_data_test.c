@@ -129,7 +129,7 @@ test_whole(void **state)
 	(void)state;
 	for (i = 0; i < nitems(cases); i++) {
 		n = used = 0;
-		smtp_data_init(&d, LINE_MAX_HERE);
+		smtp_data_init(&d, LINE_MAX_HERE, false);
 		feed(&d, cases[i].in, cases[i].in.n, sizeof(out), out, &n, &used);
 		check(i, &d, out, n, used);
 	}
@@ -151,7 +151,7 @@ test_splits(void **state)
 			for (b = a; b <= in.n; b++)
 				for (room = 2; room < 6; room++) {
 					n = used = 0;
-					smtp_data_init(&d, LINE_MAX_HERE);
+					smtp_data_init(&d, LINE_MAX_HERE, false);
 					feed(&d, in, a, room, out, &n, &used);
 					feed(&d, in, b, room, out, &n, &used);
 					feed(&d, in, in.n, room, out, &n, &used);
@@ -170,7 +170,7 @@ test_bytes(void **state)
 	(void)state;
 	for (i = 0; i < nitems(cases); i++) {
 		n = used = 0;
-		smtp_data_init(&d, LINE_MAX_HERE);
+		smtp_data_init(&d, LINE_MAX_HERE, false);
 		for (at = 1; at <= cases[i].in.n; at++)
 			feed(&d, cases[i].in, at, 2, out, &n, &used);
 		check(i, &d, out, n, used);
@@ -196,7 +196,7 @@ test_every_text(void **state)
 		for (i = 0, k = code; i < 7; i++, k /= 4)
 			in[2 + i] = alphabet[k % 4];
 		n = used = 0;
-		smtp_data_init(&d, LINE_MAX_HERE);
+		smtp_data_init(&d, LINE_MAX_HERE, false);
 		feed(&d, slice_make(in + 2, 7), 7, sizeof(out), out, &n, &used);
 		found = memmem(in, sizeof(in), end, 5);
 		assert_int_equal(d.end, found != NULL);
@@ -260,12 +260,71 @@ test_there_and_back(void **state)
 		bol = true;
 		n = smtp_data_encode(&bol, text, sizeof(text), wire);
 		memcpy(wire + n, ".\r\n", 3);
-		smtp_data_init(&d, 100);
+		smtp_data_init(&d, 100, false);
 		used = smtp_data_feed(&d, wire, n + 3, back, sizeof(back), &k);
 		assert_true(d.end && used == n + 3 && !d.bare_cr && !d.bare_lf);
 		assert_true(slice_eq(slice_make(back, k),
 		    slice_make(text, sizeof(text))));
 	}
+}
+
+static const struct {
+	struct slice	 in, out;
+	int		 marks;
+} chunked[] = {
+#define S(lit)	{ lit, sizeof(lit) - 1 }
+	{ S(""),		S(""),			0 },
+	{ S("\r\n"),		S("\n"),		0 },
+	{ S("a"),		S("a\n"),		0 },	/* a line that has no end gets one */
+	{ S("a\r\n"),		S("a\n"),		0 },
+	{ S("."),		S(".\n"),		0 },	/* dots are bytes like others */
+	{ S(".\r\n"),		S(".\n"),		0 },
+	{ S("a\r\n.\r\nb"),	S("a\n.\nb\n"),		0 },
+	{ S("..\r\n.a\r\n"),	S("..\n.a\n"),		0 },
+	{ S("\0\377\r\n"),	S("\0\377\n"),		0 },
+	{ S("\r"),		S("\n"),		CR },
+	{ S("a\r"),		S("a\n"),		CR },
+	{ S("a\rb\r\n"),	S("a\rb\n"),		CR },
+	{ S("a\r\r\n"),		S("a\r\n"),		CR },
+	{ S("a\nb\r\n"),	S("a\nb\n"),		LF },
+	{ S("\n"),		S("\n\n"),		LF },
+	{ S("a\n"),		S("a\n\n"),		LF },
+	{ S(".2345678\r\n"),	S(".2345678\n"),		0 },
+	{ S(".23456789\r\n"),	S(".23456789\n"),	LONG },
+	{ S("123456789"),	S("123456789\n"),	LONG },
+#undef S
+};
+
+/* Chunks of every length, with every little room. */
+static void
+test_chunks(void **state)
+{
+	struct smtp_data d;
+	char		 out[200];
+	size_t		 i, cut, room, n, used, to;
+
+	(void)state;
+	for (i = 0; i < nitems(chunked); i++)
+		for (cut = 1; cut <= chunked[i].in.n + 1; cut++)
+			for (room = 2; room < 5; room++) {
+				n = used = to = 0;
+				smtp_data_init(&d, LINE_MAX_HERE, true);
+				while (used < chunked[i].in.n) {
+					to = to + cut < chunked[i].in.n ?
+					    to + cut : chunked[i].in.n;
+					feed(&d, chunked[i].in, to, room, out,
+					    &n, &used);
+				}
+				n += smtp_data_finish(&d, out + n);
+				if (!slice_eq(slice_make(out, n), chunked[i].out) ||
+				    (d.bare_cr * CR | d.bare_lf * LF |
+				    d.long_line * LONG) != chunked[i].marks ||
+				    d.end)
+					fail_msg("chunk %zu: cut %zu, room %zu",
+					    i, cut, room);
+				/* Nothing is left to be ended. */
+				assert_int_equal(smtp_data_finish(&d, out), 0);
+			}
 }
 
 int
@@ -278,6 +337,7 @@ main(void)
 		cmocka_unit_test(test_every_text),
 		cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_chunks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

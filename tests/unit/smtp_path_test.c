@@ -53,6 +53,9 @@ static const struct {
 	/* above 127 only where SMTPUTF8 is spoken */
 	{ "<\303\251@b>", U,	"\303\251@b", "\303\251@b", "\303\251", "b", "" },
 	{ "<a@\303\251>", U,	"a@\303\251", "a@\303\251", "a", "\303\251", "" },
+	{ "<\302\240@b>", U,	"\302\240@b", "\302\240@b", "\302\240", "b", "" },
+	{ "<\360\237\220\200@\344\270\255.b>", U, "\360\237\220\200@\344\270\255.b",
+	    "\360\237\220\200@\344\270\255.b", "\360\237\220\200", "\344\270\255.b", "" },
 	{ "<\"\303\251\"@b>", U, "\"\303\251\"@b", "\"\303\251\"@b", "\"\303\251\"", "b", "" },
 };
 
@@ -114,6 +117,12 @@ static const struct {
 	{ "<a@[2001:db8::1]>", N | P },	{ "<a@[IPv6:]>", N | P },
 	{ "<a@[IPv6:192.0.2.1]>", N | P }, { "<a@[IPv6:2001:db8::1::]>", N | P },
 	{ "<a@[IPv6:fe80::1%lo]>", N | P },
+	/* no UTF-8: Latin-1, cut short, overlong, a surrogate; a control character */
+	{ "<\351@b>", U },	{ "<a@\351>", U },	{ "<\"\351\"@b>", U },
+	{ "<\303@b>", U },	{ "<\303@\251>", U },	{ "<\300\257@b>", U },
+	{ "<\355\240\200@b>", U },	{ "<a@\364\220\200\200>", U },
+	{ "<\302\205@b>", U },	{ "<a@\302\237>", U },
+	{ "<@\303\251:a@b>", U },
 	{ "<\303\251@b>", N | P },	{ "<a@\303\251>", N | P },
 	{ "<\"\303\251\"@b>", N | P },	{ "<\200@b>", N | P },
 };
@@ -209,6 +218,34 @@ test_prefixes(void **state)
 	}
 }
 
+/* A label of UTF-8 may be longer than 63 bytes, as its ASCII form need not be; the whole may not. */
+static void
+test_wide_labels(void **state)
+{
+	struct smtp_path p;
+	struct slice	 params;
+	char		 arg[300] = "<a@";
+	size_t		 n = 3;
+
+	(void)state;
+	while (n < 3 + 2 * 126) {
+		arg[n++] = '\303';
+		arg[n++] = '\251';
+	}
+	arg[n] = '>';
+	assert_int_equal(smtp_path_parse(slice_make(arg, n + 1), U, &p, &params), 0);
+	arg[n] = 'b';
+	arg[n + 1] = '>';
+	assert_int_equal(smtp_path_parse(slice_make(arg, n + 2), U, &p, &params), -1);
+	/* The next label is measured anew. */
+	memset(arg + 5, 'x', 70);
+	arg[5] = '.';
+	arg[75] = '>';
+	assert_int_equal(smtp_path_parse(slice_make(arg, 76), U, &p, &params), -1);
+	arg[5 + 64] = '>';
+	assert_int_equal(smtp_path_parse(slice_make(arg, 70), U, &p, &params), 0);
+}
+
 static const struct {
 	const char	*name;
 	bool		 domain, helo, literal;
@@ -294,7 +331,11 @@ static const struct {
 	{ " A_B=1",			"!" },
 	{ " A=1=2",			"!" },
 	{ " A=1 B=\001",		"A=1;!" },
-	{ " A=\303\251",		"!" },
+	{ " A=\303\251",		"A=\303\251;" },	/* RFC 6531 3.3 */
+	{ " A=\351",			"!" },
+	{ " A=\303",			"!" },
+	{ " A=\302\205",		"!" },
+	{ " A=\177",			"!" },
 	{ " \303\251=1",		"!" },
 	{ " A=1\tB=2",			"!" },
 	{ " A=1 =",			"A=1;!" },
@@ -321,6 +362,46 @@ test_params(void **state)
 	}
 }
 
+static const struct {
+	const char	*text;
+	bool		 ok;
+	uint64_t	 number;
+} numbers[] = {
+	{ "0",			true, 0 },
+	{ "7",			true, 7 },
+	{ "0010",		true, 10 },
+	{ "18446744073709551614", true, UINT64_MAX - 1 },
+	{ "18446744073709551615", true, UINT64_MAX },
+	{ "18446744073709551616", true, UINT64_MAX },
+	{ "18446744073709551620", true, UINT64_MAX },
+	{ "99999999999999999999", true, UINT64_MAX },
+	{ "000000000000000000000", false, 0 },
+	{ "",			false, 0 },
+	{ "-1",			false, 0 },
+	{ "+1",			false, 0 },
+	{ " 1",			false, 0 },
+	{ "1 ",			false, 0 },
+	{ "1x",			false, 0 },
+	{ "0x1",		false, 0 },
+};
+
+static void
+test_numbers(void **state)
+{
+	uint64_t	 number;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < nitems(numbers); i++) {
+		number = 0;
+		if (smtp_number_parse(slice_str(numbers[i].text), &number) !=
+		    numbers[i].ok || number != numbers[i].number)
+			fail_msg("%s: %llu", numbers[i].text,
+			    (unsigned long long)number);
+	}
+	assert_false(smtp_number_parse(SLICE_NONE, &number));
+}
+
 int
 main(void)
 {
@@ -330,9 +411,11 @@ main(void)
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_wide_labels),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_label_length),
 		cmocka_unit_test(test_params),
+		cmocka_unit_test(test_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,11 +59,63 @@ test_length(void **state)
 	}
 }
 
+/* At every place of a text, words and rest, one byte decides. */
+static void
+test_is_ascii(void **state)
+{
+	char	*copy;
+	size_t	 n, i;
+
+	(void)state;
+	for (n = 0; n < 80; n++) {
+		assert_non_null(copy = malloc(n + 1));
+		memset(copy, 0x7f, n);
+		assert_true(utf8_is_ascii(copy, n));
+		for (i = 0; i < n; i++) {
+			copy[i] = '\x80';
+			assert_false(utf8_is_ascii(copy, n));
+			copy[i] = '\0';
+			assert_true(utf8_is_ascii(copy, n));
+		}
+		copy[n] = '\xff';
+		assert_true(utf8_is_ascii(copy, n));
+		free(copy);
+	}
+}
+
+static const struct {
+	struct slice	 text;
+	bool		 ok;
+} texts[] = {
+	{ SLICE(""),			true },
+	{ SLICE("abc\0\x7f"),		true },
+	{ SLICE("a\xc3\xa9" "b"),	true },
+	{ SLICE("\xc2\xa0"),		true },
+	{ SLICE("\xc2\x80"),		false },	/* U+0080 */
+	{ SLICE("a\xc2\x9f"),		false },	/* U+009F */
+	{ SLICE("\xe9"),		false },
+	{ SLICE("a\xc3"),		false },
+	{ SLICE("\xc3\xa9\xc0\xaf"),	false },
+};
+
+static void
+test_is_text(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(utf8_is_text(texts[i].text.p, texts[i].text.n),
+		    texts[i].ok);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_length),
+		cmocka_unit_test(test_is_ascii),
+		cmocka_unit_test(test_is_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
