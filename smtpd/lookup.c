@@ -18,10 +18,15 @@
 #define REFRESH		60		/* seconds: addresses of the interfaces */
 #define BACKLOG		(4 * 1024 * 1024)	/* queue is stuck: 451 */
 
-struct held {				/* a verdict whose envelopes are still here */
-	STAILQ_ENTRY(held) entry;
+struct question {		/* whom an answer is for */
+	enum process	 asker;		/* smtp, or queue for a notification */
 	uint64_t	 session;
 	uint32_t	 msgid, serial;
+};
+
+struct held {			/* a verdict whose envelopes are still here */
+	STAILQ_ENTRY(held) entry;
+	struct question	 question;
 	uint32_t	 n;
 	uint64_t	 evpid[];
 };
@@ -51,22 +56,23 @@ new_evpid(uint32_t msgid)
 }
 
 static void
-send_verdict(uint64_t session, uint32_t msgid, uint32_t serial,
-    enum verdict verdict, const uint64_t *evpid, uint32_t n)
+send_verdict(const struct question *q, enum verdict verdict,
+    const uint64_t *evpid, uint32_t n)
 {
+	struct ipc	*to = q->asker == PROC_QUEUE ? to_queue : to_smtp;
 	uint32_t	 i;
 
-	if (to_smtp == NULL)
+	if (to == NULL)
 		return;
-	ipc_begin(to_smtp, IPC_VERDICT);
-	ipc_put_u64(to_smtp, session);
-	ipc_put_u32(to_smtp, msgid);
-	ipc_put_u32(to_smtp, serial);
-	ipc_put_u8(to_smtp, verdict);
-	ipc_put_u32(to_smtp, n);
+	ipc_begin(to, IPC_VERDICT);
+	ipc_put_u64(to, q->session);
+	ipc_put_u32(to, q->msgid);
+	ipc_put_u32(to, q->serial);
+	ipc_put_u8(to, verdict);
+	ipc_put_u32(to, n);
 	for (i = 0; i < n; i++)
-		ipc_put_u64(to_smtp, evpid[i]);
-	ipc_end(to_smtp);
+		ipc_put_u64(to, evpid[i]);
+	ipc_end(to);
 }
 
 static void
@@ -76,7 +82,7 @@ release_held(bool taken)
 
 	while ((h = STAILQ_FIRST(&held)) != NULL) {
 		STAILQ_REMOVE_HEAD(&held, entry);
-		send_verdict(h->session, h->msgid, h->serial,
+		send_verdict(&h->question,
 		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, h->evpid,
 		    taken ? h->n : 0);
 		free(h);
@@ -92,8 +98,8 @@ drained_cb(struct ipc *ipc, void *arg)
 }
 
 static void
-send_envelopes(const struct ipc_rcpt *q, const struct lookup_result *r,
-    size_t n)
+send_envelopes(const struct question *question, const struct ipc_rcpt *q,
+    const struct lookup_result *r, size_t n)
 {
 	struct ipc_envelope	 env = {
 		.msgid = q->msgid, .rcpt = q->rcpt, .route_kind = ROUTE_USER,
@@ -104,8 +110,7 @@ send_envelopes(const struct ipc_rcpt *q, const struct lookup_result *r,
 
 	if ((h = malloc(sizeof(*h) + n * sizeof(h->evpid[0]))) == NULL) {
 		log_warn("verdict for %.*s", (int)q->rcpt.n, q->rcpt.p);
-		send_verdict(q->session, q->msgid, q->serial, VERDICT_TEMPFAIL,
-		    NULL, 0);
+		send_verdict(question, VERDICT_TEMPFAIL, NULL, 0);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -117,9 +122,7 @@ send_envelopes(const struct ipc_rcpt *q, const struct lookup_result *r,
 		env.dest = r[i].dest;
 		ipc_send_envelope(to_queue, &env);
 	}
-	h->session = q->session;
-	h->msgid = q->msgid;
-	h->serial = q->serial;
+	h->question = *question;
 	h->n = n;
 	STAILQ_INSERT_TAIL(&held, h, entry);
 	ipc_flush(to_queue);
@@ -128,8 +131,9 @@ send_envelopes(const struct ipc_rcpt *q, const struct lookup_result *r,
 }
 
 static void
-answer(const struct ipc_rcpt *q)
+answer(enum process asker, const struct ipc_rcpt *q)
 {
+	const struct question		 question = { asker, q->session, q->msgid, q->serial };
 	const struct lookup_result	*r;
 	enum verdict			 verdict = VERDICT_TEMPFAIL;
 	size_t				 n;
@@ -143,9 +147,9 @@ answer(const struct ipc_rcpt *q)
 	else
 		verdict = lookup_expand(proc_conf, q, &r, &n);
 	if (verdict == VERDICT_OK)
-		send_envelopes(q, r, n);
+		send_envelopes(&question, q, r, n);
 	else
-		send_verdict(q->session, q->msgid, q->serial, verdict, NULL, 0);
+		send_verdict(&question, verdict, NULL, 0);
 }
 
 static void
@@ -196,9 +200,8 @@ lookup_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		}
 		return;
 	}
-	if (peer == PROC_SMTP && msg->type == IPC_RCPT &&
-	    ipc_get_rcpt(ipc, msg, &q) == 1)
-		answer(&q);
+	if (msg->type == IPC_RCPT && ipc_get_rcpt(ipc, msg, &q) == 1)
+		answer(peer, &q);
 }
 
 void
