@@ -25,10 +25,10 @@ FUZZ_CC =	clang
 FUZZ_SECONDS =	600
 KILLS =		500
 
-LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcares \
-		    libpcre2-8 2>/dev/null || :
+LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcrypto \
+		    libcares libpcre2-8 2>/dev/null || :
 BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
-SMTPD_LIBS !=	pkg-config --libs libevent libtls 2>/dev/null || echo -levent -ltls
+SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto 2>/dev/null || echo -levent -ltls -lcrypto
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
@@ -70,18 +70,21 @@ DNS_OBJS =
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
-		smtpd/conf_match.o smtpd/conf_old.o smtpd/conf_pki.o \
-		smtpd/conf_proc.o smtpd/conf_resolve.o smtpd/conf_smtp.o \
-		smtpd/conf_table.o smtpd/conf_value.o smtpd/deliver.o \
+		smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_old.o \
+		smtpd/conf_pki.o smtpd/conf_proc.o smtpd/conf_relay.o \
+		smtpd/conf_resolve.o smtpd/conf_smtp.o smtpd/conf_table.o \
+		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
-		smtpd/lookup_nodes.o smtpd/lookup_user.o \
+		smtpd/lookup_nodes.o smtpd/lookup_query.o \
+		smtpd/lookup_relay.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
-		smtpd/parent.o smtpd/parent_child.o smtpd/parent_keys.o \
+		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
+		smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
 		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
 		smtpd/queue_admin.o smtpd/queue_bounce.o \
@@ -102,7 +105,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o \
 		smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o \
 		smtpd/spool_index.o smtpd/spool_scan.o \
-		smtpd/spool_segment.o smtpd/submit.o \
+		smtpd/spool_segment.o smtpd/srs.o smtpd/submit.o \
 		smtpd/table.o smtpd/table_content.o smtpd/table_file.o \
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
@@ -114,7 +117,7 @@ UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
 FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 
 MANUALS !=	ls man/*.[1-9]
-EXAMPLES =	examples/smtpd.conf examples/smtpd.service \
+EXAMPLES =	examples/smtpd.conf examples/relay.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
 PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 

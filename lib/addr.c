@@ -125,3 +125,16 @@ addr_founding(struct slice text, char *buf, size_t size)
 	memcpy(buf + 6 + host.n, port.p, port.n);
 	return slice_make(buf, 6 + host.n + port.n);
 }
+
+bool
+addr_is_ip(struct slice s)
+{
+	char		 text[INET6_ADDRSTRLEN];
+	struct in6_addr	 address;
+
+	if (s.n == 0 || s.n >= sizeof(text) || memchr(s.p, '\0', s.n) != NULL)
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	return inet_pton(AF_INET6, text, &address) == 1 || inet_pton(AF_INET, text, &address) == 1;
+}

@@ -10,12 +10,16 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 
+#include <stdbool.h>
+
 #include "lib/slice.h"
 
 #define ADDR_MAX	128	/* longest text, NUL included */
 
 /* The newest form of an IPv4 or IPv6 address in buf; its length, 0 for another family. */
 size_t	addr_text(const struct sockaddr *, char *buf, size_t size);
+/* Is it an IPv4 or IPv6 address, and nothing else: no brackets, no port? */
+bool	addr_is_ip(struct slice);
 /*
  * Host and port of any form; host without brackets or "IPv6:", port empty
  * where there is none.  For a socket: "local" and nothing.  The slices point

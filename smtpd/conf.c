@@ -17,26 +17,26 @@
 
 const struct conf_word conf_directives[] = {
 	{ .name = "action",	.parse = conf_parse_action },
+	{ .name = "bounce",	.parse = conf_parse_bounce },
 	{ .name = "ca",		.parse = conf_parse_ca },
 	{ .name = "control",	.parse = conf_parse_control },
 	{ .name = "include",	.parse = conf_parse_include },
 	{ .name = "listen",	.parse = conf_parse_listen },
 	{ .name = "match",	.parse = conf_parse_match },
+	{ .name = "mta",	.parse = conf_parse_mta },
 	{ .name = "pki",	.parse = conf_parse_pki },
 	{ .name = "proc",	.parse = conf_parse_proc },
 	{ .name = "queue",	.parse = conf_parse_queue },
 	{ .name = "report",	.parse = conf_parse_report },
 	{ .name = "smtp",	.parse = conf_parse_smtp },
 	{ .name = "spool",	.parse = conf_parse_spool },
+	{ .name = "srs",	.parse = conf_parse_srs },
 	{ .name = "table",	.parse = conf_parse_table },
 	/* OpenSMTPD's, not ours yet */
 	{ .name = "admd" },
-	{ .name = "bounce" },
 	{ .name = "filter" },
 	{ .name = "mda" },
-	{ .name = "mta" },
 	{ .name = "scheduler" },
-	{ .name = "srs" },
 	/* OpenSMTPD's before 6.4 */
 	{ "accept", conf_parse_old_rule, "match", 0, 0 },
 	{ "reject", conf_parse_old_rule, "match", 0, 0 },
@@ -316,4 +316,15 @@ conf_pki(const struct conf *conf, const char *name)
 		if (strcasecmp(pki->name, name) == 0)
 			break;
 	return pki;
+}
+
+struct ca *
+conf_ca(const struct conf *conf, const char *name)
+{
+	struct ca	*ca;
+
+	TAILQ_FOREACH(ca, &conf->cas, entry)
+		if (strcasecmp(ca->name, name) == 0)
+			break;
+	return ca;
 }

@@ -77,6 +77,7 @@ struct relay {
 	char		*label;		/* key in auth; NULL: no authentication */
 
 	bool		 verify;	/* the certificate: smtps and smtp+tls unless `no-verify` */
+	bool		 require_tls, no_verify;	/* `tls [no-verify]`, which holds for URLs of domain too */
 	struct table	*domain;	/* domain -> relay URL */
 	struct table	*auth;		/* label -> user:password */
 	struct table	*src;		/* local addresses */
@@ -84,7 +85,7 @@ struct relay {
 	char		*helo;		/* NULL: conf.hostname */
 	char		*ca, *pki;	/* names; NULL: the system's; none */
 	char		*protocols, *ciphers;	/* of libtls; NULL: its default */
-	char		*mail_from;	/* NULL: as it came */
+	char		*mail_from;	/* NULL: as it came; "@domain": only its domain is replaced */
 	bool		 srs;
 	bool		 backup;	/* only to MXs better than ours, */
 	char		*backup_name;	/* which is named so; NULL: conf.hostname */
@@ -194,8 +195,18 @@ void	conf_free(struct conf *);
 int	conf_listen_resolve(const struct listen *,
 	    int (*each)(void *, const struct sockaddr *, socklen_t), void *arg, const char **why);
 
+/*
+ * Reads [scheme://][label@]host[:port] into the first block of *r, and verify.
+ * An address loses its brackets.  host and label are new and the caller's, what
+ * they were before is not freed.  -1 with *why in static words, *r is as it was.
+ */
+int	 conf_relay_url(struct slice, struct relay *r, const char **why);
+/* Lets the options of tls hold for what the URL says: NULL, or why they cannot. */
+const char *conf_relay_tls(struct relay *);
+
 struct action	*conf_action(const struct conf *, struct slice name);
 struct table	*conf_table(const struct conf *, struct slice name);
 struct pki	*conf_pki(const struct conf *, const char *name);
+struct ca	*conf_ca(const struct conf *, const char *name);
 
 #endif

@@ -14,6 +14,7 @@ enum { ONCE_USER = 1, ONCE_EXPAND = 2, ONCE_TTL = 4 };
 
 static int	kind_maildir(struct conf_parser *, const struct conf_word *, void *);
 static int	kind_mda(struct conf_parser *, const struct conf_word *, void *);
+static int	kind_relay(struct conf_parser *, const struct conf_word *, void *);
 static int	option_expand(struct conf_parser *, const struct conf_word *, void *);
 static int	option_ttl(struct conf_parser *, const struct conf_word *, void *);
 static int	option_user(struct conf_parser *, const struct conf_word *, void *);
@@ -25,7 +26,7 @@ static const struct conf_word kinds[] = {
 	{ .name = "mda", .parse = kind_mda },
 	{ .name = "mbox" },
 	{ .name = "lmtp" },
-	{ .name = "relay" },
+	{ .name = "relay", .parse = kind_relay },
 	{ .name = "forward-only" },
 	{ .name = "expand-only" },
 	{ .name = "deliver", .instead = "leave `deliver to' out: action NAME maildir, action NAME mda \"COMMAND\"" },
@@ -84,6 +85,18 @@ kind_mda(struct conf_parser *p, const struct conf_word *w, void *arg)
 }
 
 static int
+kind_relay(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct action	*a = arg;
+
+	(void)p;
+	(void)w;
+	a->kind = ACTION_RELAY;
+	a->relay = conf_zalloc(sizeof(*a->relay));
+	return 0;
+}
+
+static int
 option_user(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	struct action	*a = arg;
@@ -132,5 +145,7 @@ conf_parse_action(struct conf_parser *p, const struct conf_word *w, void *arg)
 	if ((kind = conf_word_find(p, kinds, nitems(kinds), "kind of action")) == NULL ||
 	    kind->parse(p, kind, a) == -1)
 		return -1;
+	if (a->kind == ACTION_RELAY)
+		return conf_relay_options(p, a);
 	return conf_options(p, options, nitems(options), "option of action", &seen, a);
 }

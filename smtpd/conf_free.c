@@ -53,11 +53,29 @@ ca_free(struct ca *ca)
 }
 
 static void
+relay_free(struct relay *r)
+{
+	if (r == NULL)
+		return;
+	free(r->host);
+	free(r->label);
+	free(r->helo);
+	free(r->ca);
+	free(r->pki);
+	free(r->protocols);
+	free(r->ciphers);
+	free(r->mail_from);
+	free(r->backup_name);
+	free(r);
+}
+
+static void
 action_free(struct action *a)
 {
 	free(a->name);
 	free(a->arg);
 	free(a->user);
+	relay_free(a->relay);
 	free(a);
 }
 
@@ -99,5 +117,7 @@ conf_free(struct conf *conf)
 	QUEUE_FREE(&conf->sources, source_free);
 	free(conf->spool);
 	free(conf->control);
+	free(conf->srs_key);
+	free(conf->srs_key_backup);
 	free(conf);
 }

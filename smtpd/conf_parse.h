@@ -105,6 +105,8 @@ bool	 conf_word_known(const struct conf_parser *, const struct conf_word *, size
 /* Reads options to the end of the line; *seen collects their once bits. */
 int	 conf_options(struct conf_parser *, const struct conf_word *, size_t n, const char *what,
 	    unsigned *seen, void *arg);
+/* Reads the word after a directive and, by its row, what belongs to it; parse is given the conf. */
+int	 conf_second_word(struct conf_parser *, const struct conf_word *, size_t n, const char *what);
 
 /* Each reads one token.  what says what it should be, with its article: "a port". */
 int	 conf_string(struct conf_parser *, const char *what, char **out);
@@ -131,11 +133,13 @@ extern const struct conf_word conf_directives[];
 extern const size_t conf_ndirectives;
 
 int	 conf_parse_action(struct conf_parser *, const struct conf_word *, void *);
+int	 conf_parse_bounce(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_ca(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_control(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_include(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_listen(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_match(struct conf_parser *, const struct conf_word *, void *);
+int	 conf_parse_mta(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_old_rule(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_old_setting(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_pki(struct conf_parser *, const struct conf_word *, void *);
@@ -144,7 +148,11 @@ int	 conf_parse_queue(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_report(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_smtp(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_spool(struct conf_parser *, const struct conf_word *, void *);
+int	 conf_parse_srs(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_table(struct conf_parser *, const struct conf_word *, void *);
+
+/* What follows `action NAME relay`. */
+int	 conf_relay_options(struct conf_parser *, struct action *);
 
 /* `<name>`, `{ ... }` or a string; mapping: it must (or must not) have values. */
 int	 conf_table_value(struct conf_parser *, bool mapping, struct table **);

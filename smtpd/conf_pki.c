@@ -101,13 +101,20 @@ conf_parse_pki(struct conf_parser *p, const struct conf_word *w, void *arg)
 int
 conf_parse_ca(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
-	struct ca	*ca = conf_zalloc(sizeof(*ca));
+	struct ca	*ca;
+	char		*name = NULL;
 
 	(void)w;
 	(void)arg;
-	TAILQ_INSERT_TAIL(&p->conf->cas, ca, entry);
-	if (name_read(p, "a name for the ca", &ca->name) == -1)
+	if (name_read(p, "a name for the ca", &name) == -1)
 		return -1;
+	if (conf_ca(p->conf, name) != NULL) {
+		free(name);
+		return conf_error(p, "there is a ca of that name already");
+	}
+	ca = conf_zalloc(sizeof(*ca));
+	ca->name = name;
+	TAILQ_INSERT_TAIL(&p->conf->cas, ca, entry);
 	conf_next(p);
 	if (conf_is_word(p, "certificate"))
 		return conf_error(p, "is now written cert");

@@ -48,18 +48,6 @@ static const struct conf_word queue_words[] = {
 	{ .name = "expire", .instead = "is now written ttl" },
 };
 
-/* Reads the word after a directive and what belongs to it. */
-static int
-second_word(struct conf_parser *p, const struct conf_word *words, size_t n, const char *what)
-{
-	const struct conf_word	*w;
-
-	conf_next(p);
-	if ((w = conf_word_find(p, words, n, what)) == NULL)
-		return -1;
-	return w->parse(p, w, p->conf);
-}
-
 static int
 limit_count(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
@@ -121,7 +109,7 @@ conf_parse_smtp(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	(void)w;
 	(void)arg;
-	return second_word(p, smtp_words, nitems(smtp_words), "word after smtp");
+	return conf_second_word(p, smtp_words, nitems(smtp_words), "word after smtp");
 }
 
 static int
@@ -138,7 +126,7 @@ conf_parse_queue(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	(void)w;
 	(void)arg;
-	return second_word(p, queue_words, nitems(queue_words), "word after queue");
+	return conf_second_word(p, queue_words, nitems(queue_words), "word after queue");
 }
 
 int

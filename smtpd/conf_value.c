@@ -140,6 +140,17 @@ conf_options(struct conf_parser *p, const struct conf_word *words, size_t n, con
 }
 
 int
+conf_second_word(struct conf_parser *p, const struct conf_word *words, size_t n, const char *what)
+{
+	const struct conf_word	*w;
+
+	conf_next(p);
+	if ((w = conf_word_find(p, words, n, what)) == NULL)
+		return -1;
+	return w->parse(p, w, p->conf);
+}
+
+int
 conf_string(struct conf_parser *p, const char *what, char **out)
 {
 	conf_next(p);

@@ -2,7 +2,8 @@
 /*
  * The lookup process: answers which rule matches a recipient and what it
  * expands to.  Envelopes go to queue, the verdict, with their ids, to smtp,
- * and never before queue's socket has taken the envelopes.
+ * and never before queue's socket has taken the envelopes.  relay is told what
+ * the tables of its actions hold.
  */
 #include <sys/queue.h>
 
@@ -18,15 +19,11 @@
 #define REFRESH		60		/* seconds: addresses of the interfaces */
 #define BACKLOG		(4 * 1024 * 1024)	/* queue is stuck: 451 */
 
-struct question {		/* whom an answer is for */
-	enum process	 asker;		/* smtp, or queue for a notification */
+struct held {				/* a verdict whose envelopes are still here */
+	STAILQ_ENTRY(held) entry;
+	enum process	 asker;
 	uint64_t	 session;
 	uint32_t	 msgid, serial;
-};
-
-struct held {			/* a verdict whose envelopes are still here */
-	STAILQ_ENTRY(held) entry;
-	struct question	 question;
 	uint32_t	 n;
 	uint64_t	 evpid[];
 };
@@ -55,19 +52,20 @@ new_evpid(uint32_t msgid)
 	return (uint64_t)msgid << 32 | low;
 }
 
+/* smtp asks, and queue for a notification. */
 static void
-send_verdict(const struct question *q, enum verdict verdict,
-    const uint64_t *evpid, uint32_t n)
+send_verdict(enum process asker, uint64_t session, uint32_t msgid, uint32_t serial,
+    enum verdict verdict, const uint64_t *evpid, uint32_t n)
 {
-	struct ipc	*to = q->asker == PROC_QUEUE ? to_queue : to_smtp;
+	struct ipc	*to = asker == PROC_QUEUE ? to_queue : to_smtp;
 	uint32_t	 i;
 
 	if (to == NULL)
 		return;
 	ipc_begin(to, IPC_VERDICT);
-	ipc_put_u64(to, q->session);
-	ipc_put_u32(to, q->msgid);
-	ipc_put_u32(to, q->serial);
+	ipc_put_u64(to, session);
+	ipc_put_u32(to, msgid);
+	ipc_put_u32(to, serial);
 	ipc_put_u8(to, verdict);
 	ipc_put_u32(to, n);
 	for (i = 0; i < n; i++)
@@ -82,7 +80,7 @@ release_held(bool taken)
 
 	while ((h = STAILQ_FIRST(&held)) != NULL) {
 		STAILQ_REMOVE_HEAD(&held, entry);
-		send_verdict(&h->question,
+		send_verdict(h->asker, h->session, h->msgid, h->serial,
 		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, h->evpid,
 		    taken ? h->n : 0);
 		free(h);
@@ -98,19 +96,20 @@ drained_cb(struct ipc *ipc, void *arg)
 }
 
 static void
-send_envelopes(const struct question *question, const struct ipc_rcpt *q,
+send_envelopes(enum process asker, const struct ipc_rcpt *q,
     const struct lookup_result *r, size_t n)
 {
 	struct ipc_envelope	 env = {
-		.msgid = q->msgid, .rcpt = q->rcpt, .route_kind = ROUTE_USER,
-		.notify = q->notify, .orcpt = q->orcpt,
+		.msgid = q->msgid, .rcpt = q->rcpt, .notify = q->notify,
+		.orcpt = q->orcpt,
 	};
 	struct held		*h;
 	size_t			 i;
 
 	if ((h = malloc(sizeof(*h) + n * sizeof(h->evpid[0]))) == NULL) {
 		log_warn("verdict for %.*s", (int)q->rcpt.n, q->rcpt.p);
-		send_verdict(question, VERDICT_TEMPFAIL, NULL, 0);
+		send_verdict(asker, q->session, q->msgid, q->serial,
+		    VERDICT_TEMPFAIL, NULL, 0);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -118,11 +117,16 @@ send_envelopes(const struct question *question, const struct ipc_rcpt *q,
 		env.ttl = r[i].action->ttl != 0 ? r[i].action->ttl :
 		    proc_conf->queue_ttl;
 		env.action = slice_str(r[i].action->name);
-		env.route = r[i].user;
+		env.route_kind = r[i].action->kind == ACTION_RELAY ?
+		    ROUTE_RELAY : ROUTE_USER;
+		env.route = r[i].route;
 		env.dest = r[i].dest;
 		ipc_send_envelope(to_queue, &env);
 	}
-	h->question = *question;
+	h->asker = asker;
+	h->session = q->session;
+	h->msgid = q->msgid;
+	h->serial = q->serial;
 	h->n = n;
 	STAILQ_INSERT_TAIL(&held, h, entry);
 	ipc_flush(to_queue);
@@ -133,7 +137,6 @@ send_envelopes(const struct question *question, const struct ipc_rcpt *q,
 static void
 answer(enum process asker, const struct ipc_rcpt *q)
 {
-	const struct question		 question = { asker, q->session, q->msgid, q->serial };
 	const struct lookup_result	*r;
 	enum verdict			 verdict = VERDICT_TEMPFAIL;
 	size_t				 n;
@@ -147,9 +150,30 @@ answer(enum process asker, const struct ipc_rcpt *q)
 	else
 		verdict = lookup_expand(proc_conf, q, &r, &n);
 	if (verdict == VERDICT_OK)
-		send_envelopes(&question, q, r, n);
+		send_envelopes(asker, q, r, n);
 	else
-		send_verdict(&question, verdict, NULL, 0);
+		send_verdict(asker, q->session, q->msgid, q->serial, verdict,
+		    NULL, 0);
+}
+
+/* A question of relay. */
+static void
+answer_query(struct ipc *relay, struct ipc_msg *msg)
+{
+	uint64_t		 id = ipc_get_u64(msg);
+	uint8_t			 kind = ipc_get_u8(msg);
+	struct slice		 table = ipc_get_slice(msg);
+	struct slice		 key = ipc_get_slice(msg), value = SLICE("");
+	enum table_answer	 result;
+
+	if (!ipc_complete(relay, msg))
+		return;
+	result = lookup_query(proc_conf, kind, table, key, &value);
+	ipc_begin(relay, IPC_ANSWER);
+	ipc_put_u64(relay, id);
+	ipc_put_u8(relay, (uint8_t)(1 + result));
+	ipc_put_slice(relay, result == TABLE_YES ? value : SLICE(""));
+	ipc_end(relay);
 }
 
 static void
@@ -202,6 +226,8 @@ lookup_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 	}
 	if (msg->type == IPC_RCPT && ipc_get_rcpt(ipc, msg, &q) == 1)
 		answer(peer, &q);
+	else if (msg->type == IPC_QUERY)
+		answer_query(ipc, msg);
 }
 
 void

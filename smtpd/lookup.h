@@ -10,6 +10,7 @@
 
 #include "smtpd/conf.h"
 #include "smtpd/ipc.h"
+#include "smtpd/table.h"
 
 /* -- lookup_match.c -- */
 
@@ -44,7 +45,7 @@ enum user_answer lookup_user(struct slice name, struct slice *login);
 
 struct lookup_result {		/* a resolved recipient */
 	const struct action *action;
-	struct slice	 user;		/* login that delivers */
+	struct slice	 route;		/* login that delivers; relay: as in struct ipc_envelope */
 	struct slice	 dest;
 };
 
@@ -54,6 +55,28 @@ struct lookup_result {		/* a resolved recipient */
 /* Expands q->rcpt.  With VERDICT_OK *r are *n results, valid until the next call. */
 enum verdict	lookup_expand(const struct conf *, const struct ipc_rcpt *q,
 		    const struct lookup_result **r, size_t *n);
+
+/* -- lookup_relay.c -- */
+
+/*
+ * What a relay action does with dest: the address that is sent on, as it is
+ * written in a command, and the route, both valid until the next expansion.
+ */
+enum verdict	lookup_relay(const struct action *, struct slice dest, struct slice *address,
+		    struct slice *route);
+
+/* -- lookup_query.c -- */
+
+/* The URL for a domain: of itself, of `*.' and one of its parents, of `*'. */
+enum table_answer lookup_url(struct table *, struct slice domain, struct slice *url);
+/*
+ * What relay asks for, of the tables only that its actions name for it.  The
+ * value is valid until the next question.
+ */
+enum table_answer lookup_query(const struct conf *, enum query, struct slice table, struct slice key,
+		    struct slice *value);
+
+#define LOOKUP_VALUE	4096	/* bytes of a value at most */
 
 /* -- lookup_value.c -- */
 

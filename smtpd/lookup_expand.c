@@ -7,12 +7,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/lookup.h"
 #include "smtpd/lookup_include.h"
 #include "smtpd/lookup_nodes.h"
+#include "smtpd/srs.h"
 #include "smtpd/table.h"
 
 struct expansion {
@@ -268,6 +270,46 @@ try_name(struct expansion *e, const struct node *from, struct table *table)
 	return r;
 }
 
+/* A recipient that is resolved: once, however many ways led to it. */
+static void
+add_result(struct expansion *e, const struct node *n, struct slice route)
+{
+	struct lookup_result	*more;
+	struct node		 mark = *n;
+
+	/* As a node of its own kind it is remembered, and so counted, once. */
+	mark.kind = VALUE_BAD;
+	mark.text = nodes_copy(route);
+	if (mark.text.p != NULL && nodes_add(&mark) == 0)
+		return;
+	if (nresults == room) {
+		room = room == 0 ? 64 : room * 2;
+		more = realloc(results, room * sizeof(*results));
+		if (more == NULL) {
+			room = nresults;
+			refuse(e, VERDICT_TEMPFAIL);
+			return;
+		}
+		results = more;
+	}
+	results[nresults++] = (struct lookup_result){ n->rule->action, mark.text, n->dest };
+	if (mark.text.p == NULL)
+		refuse(e, VERDICT_TEMPFAIL);
+}
+
+static void
+expand_relay(struct expansion *e, struct node *n)
+{
+	struct slice	 route;
+	enum verdict	 verdict;
+
+	verdict = lookup_relay(n->rule->action, n->text, &n->dest, &route);
+	if (verdict == VERDICT_OK)
+		add_result(e, n, route);
+	else
+		refuse(e, verdict);
+}
+
 static void
 expand_address(struct expansion *e, const struct node *node)
 {
@@ -292,6 +334,10 @@ expand_address(struct expansion *e, const struct node *node)
 		return;
 	}
 	n.rule = rule;
+	if (rule->action->kind == ACTION_RELAY) {
+		expand_relay(e, &n);
+		return;
+	}
 	if (rule->action->virtual != NULL) {
 		if (try_virtual(e, &n, rule->action->virtual) == 0)
 			refuse(e, VERDICT_UNKNOWN_USER);
@@ -300,36 +346,6 @@ expand_address(struct expansion *e, const struct node *node)
 	n.kind = VALUE_USER;
 	n.text = unquote(lookup_local_part(n.text));
 	add_node(e, &n);
-}
-
-static void
-add_result(struct expansion *e, const struct node *n, struct slice login)
-{
-	const struct action	*action = n->rule->action;
-	struct lookup_result	*more;
-	struct node		 mark = *n;
-
-	if (action->user != NULL)
-		login = slice_str(action->user);
-	/* As a node of its own kind it is remembered, and so counted, once. */
-	mark.kind = VALUE_BAD;
-	mark.text = nodes_copy(login);
-	if (mark.text.p != NULL && nodes_add(&mark) == 0)
-		return;
-	if (nresults == room) {
-		room = room == 0 ? 64 : room * 2;
-		more = realloc(results, room * sizeof(*results));
-		if (more == NULL) {
-			room = nresults;
-			refuse(e, VERDICT_TEMPFAIL);
-			return;
-		}
-		results = more;
-	}
-	results[nresults++] = (struct lookup_result){ action, mark.text,
-	    n->dest };
-	if (mark.text.p == NULL)
-		refuse(e, VERDICT_TEMPFAIL);
 }
 
 static void
@@ -354,7 +370,7 @@ expand_user(struct expansion *e, const struct node *node)
 		answer = USER_YES;
 	switch (answer) {
 	case USER_YES:
-		add_result(e, &n, login);
+		add_result(e, &n, action->user != NULL ? slice_str(action->user) : login);
 		break;
 	case USER_ROOT:
 		log_warnx("mail for %.*s (uid 0) is refused: it needs an alias",
@@ -393,6 +409,40 @@ expand_nodes(struct expansion *e)
 		}
 }
 
+/* Does mail for this rewritten sender end here?  Of other hosts' they are addresses like any. */
+static bool
+is_ours(const struct expansion *e, struct slice address)
+{
+	const struct rule	*rule;
+
+	return slice_eqi(lookup_domain(address), slice_str(e->conf->hostname)) ||
+	    (lookup_match(e->conf, e->q, address, false, &rule) == MATCH_YES &&
+	    rule->action != NULL && rule->action->kind != ACTION_RELAY);
+}
+
+/*
+ * A sender that was rewritten here gets what is sent back to it.  Having our
+ * hash it counts as ours, as what comes out of an alias does.
+ */
+static void
+decode_sender(struct expansion *e, struct node *n)
+{
+	const struct srs_keys	 keys = { e->conf->srs_key, e->conf->srs_key_backup, e->conf->srs_ttl };
+	const char		*why;
+	char			 buf[SRS_MAX];
+	int			 len;
+
+	if (keys.key == NULL || !srs_is_rewritten(n->text) || !is_ours(e, n->text))
+		return;
+	if ((len = srs_reverse(&keys, n->text, time(NULL), buf, &why)) == -1) {
+		log_info("rewritten sender %.*s: %s", PR(n->text), why);
+		refuse(e, VERDICT_UNKNOWN_USER);
+		return;
+	}
+	n->text = n->dest = nodes_copy(slice_make(buf, (size_t)len));
+	n->depth = 1;
+}
+
 enum verdict
 lookup_expand(const struct conf *conf, const struct ipc_rcpt *q,
     const struct lookup_result **r, size_t *n)
@@ -404,6 +454,8 @@ lookup_expand(const struct conf *conf, const struct ipc_rcpt *q,
 	nodes_reset();
 	nresults = 0;
 	first.text = first.dest = canonical(&e, q->rcpt);
+	if (first.text.p != NULL)
+		decode_sender(&e, &first);
 	add_node(&e, &first);
 	expand_nodes(&e);
 	if (e.verdict == VERDICT_OK && nresults == 0) {

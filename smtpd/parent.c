@@ -161,6 +161,7 @@ parent_main(struct conf *conf)
 	loop_init();
 	make_spool();
 	parent_keys_load();
+	parent_ca_load();
 	parent_listen_open();
 	if (!parent_options.foreground) {
 		if (daemon(0, 0) == -1)

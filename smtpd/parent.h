@@ -51,7 +51,12 @@ void		 parent_listen_close(void);
 
 /* parent_keys.c: certificates and keys, read once. */
 void		 parent_keys_load(void);
-void		 parent_keys_send(struct ipc *);
+void		 parent_keys_send(struct ipc *);	/* all, to smtp */
+void		 parent_keys_send_relay(struct ipc *);	/* those that a relay action names */
+
+/* parent_ca.c: whom relay believes, read once. */
+void		 parent_ca_load(void);
+void		 parent_ca_send(struct ipc *);
 
 /* parent_proc.c: the commands of `proc` directives. */
 void		 parent_proc_start_all(void);

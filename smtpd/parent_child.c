@@ -146,6 +146,8 @@ send_actions(struct ipc *ipc)
 	const struct action	*a;
 
 	TAILQ_FOREACH(a, &parent_conf->actions, entry) {
+		if (a->kind == ACTION_RELAY)
+			continue;
 		ipc_begin(ipc, IPC_ACTION);
 		ipc_put_slice(ipc, slice_str(a->name));
 		ipc_put_u8(ipc, a->kind);
@@ -243,6 +245,10 @@ tell(struct child *c)
 	if (c->process == PROC_SMTP) {
 		parent_keys_send(c->ipc);	/* a listener looks for its pki */
 		parent_listen_send_smtp(c->ipc);
+	}
+	if (c->process == PROC_RELAY) {
+		parent_keys_send_relay(c->ipc);
+		parent_ca_send(c->ipc);
 	}
 	if (c->process == PROC_QUEUE)
 		parent_listen_send_queue(c->ipc);

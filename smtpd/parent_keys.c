@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Certificates and private keys, read by the parent while it may, and given
- * to each smtp process.
+ * to each smtp process, and to relay those that its actions name.
  */
 #include <sys/stat.h>
 
@@ -73,16 +73,43 @@ parent_keys_load(void)
 	}
 }
 
+static void
+keypair_send(struct ipc *to, const struct keypair *k)
+{
+	ipc_begin(to, IPC_PKI);
+	ipc_put_slice(to, slice_str(k->name));
+	ipc_put_slice(to, slice_make(k->cert, k->ncert));
+	ipc_put_slice(to, slice_make(k->key, k->nkey));
+	ipc_end(to);
+}
+
 void
 parent_keys_send(struct ipc *smtp)
 {
 	const struct keypair	*k;
 
-	for (k = keypairs; k != NULL; k = k->next) {
-		ipc_begin(smtp, IPC_PKI);
-		ipc_put_slice(smtp, slice_str(k->name));
-		ipc_put_slice(smtp, slice_make(k->cert, k->ncert));
-		ipc_put_slice(smtp, slice_make(k->key, k->nkey));
-		ipc_end(smtp);
-	}
+	for (k = keypairs; k != NULL; k = k->next)
+		keypair_send(smtp, k);
+}
+
+static bool
+relay_shows(const struct keypair *k)
+{
+	const struct action	*a;
+
+	TAILQ_FOREACH(a, &parent_conf->actions, entry)
+		if (a->kind == ACTION_RELAY && a->relay->pki != NULL &&
+		    strcmp(a->relay->pki, k->name) == 0)
+			return true;
+	return false;
+}
+
+void
+parent_keys_send_relay(struct ipc *relay)
+{
+	const struct keypair	*k;
+
+	for (k = keypairs; k != NULL; k = k->next)
+		if (relay_shows(k))
+			keypair_send(relay, k);
 }

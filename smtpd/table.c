@@ -338,6 +338,21 @@ table_get(struct table *t, struct slice key, struct slice *value)
 	return TABLE_YES;
 }
 
+enum table_answer
+table_nth(struct table *t, size_t i, bool mapping, struct slice *key, struct slice *value)
+{
+	const struct table_entry	*e;
+
+	if (t->path != NULL && table_file_refresh(t) == -1)
+		return TABLE_ERROR;
+	if (i >= t->content->n)
+		return TABLE_NO;
+	e = &t->content->entries[i];
+	*key = mapping ? table_key(e) : table_item(e);
+	*value = mapping ? slice_make(e->text + e->at, e->value) : SLICE_NONE;
+	return TABLE_YES;
+}
+
 const char *
 table_check(const struct table *t, enum table_service service, struct slice *bad)
 {

@@ -45,6 +45,12 @@ int		 table_add(struct table *, struct slice key, struct slice value);
 const char	*table_check(const struct table *, enum table_service, struct slice *bad);
 /* Is key in it, compared as the service says? */
 enum table_answer table_match(struct table *, enum table_service, struct slice key);
+/*
+ * Entry i, from 0, in the order written: a list's item and SLICE_NONE, or a
+ * mapping's key and value; which of the two a file holds is the caller's to
+ * know.  Valid until the next call on the table; NO behind the last.
+ */
+enum table_answer table_nth(struct table *, size_t i, bool mapping, struct slice *key, struct slice *value);
 /* The value of key (case ignored) in *value, valid until the next call on the table. */
 enum table_answer table_get(struct table *, struct slice key, struct slice *value);
 

@@ -110,11 +110,33 @@ test_text(void **state)
 	assert_string_equal(buf, expected);
 }
 
+static const struct {
+	const char	*text;
+	int		 ip;
+} ips[] = {
+	{ "192.0.2.1", 1 }, { "::1", 1 }, { "2001:db8::192.0.2.1", 1 }, { "0.0.0.0", 1 },
+	{ "", 0 }, { "192.0.2", 0 }, { "192.0.2.1:25", 0 }, { "[::1]", 0 }, { "::1%lo", 0 }, { "a", 0 },
+	{ "192.0.2.0/24", 0 }, { "0000:0000:0000:0000:0000:0000:0000:0000:0000:0001", 0 },
+};
+
+static void
+test_ip(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(ips) / sizeof(ips[0]); i++)
+		assert_int_equal(addr_is_ip(slice_str(ips[i].text)), ips[i].ip);
+	assert_false(addr_is_ip(slice_make("::1\0", 4)));
+	assert_false(addr_is_ip(SLICE_NONE));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_ip),
 		cmocka_unit_test(test_founding),
 		cmocka_unit_test(test_text),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What recipients expand to: users, sub-addresses, aliases, virtual domains, lists, circles. */
-/* objects: smtpd/lookup_expand.o smtpd/lookup_nodes.o smtpd/lookup_include.o smtpd/lookup_value.o smtpd/lookup_match.o smtpd/lookup_local.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/log.o */
+/* objects: smtpd/lookup_expand.o smtpd/lookup_nodes.o smtpd/lookup_include.o smtpd/lookup_value.o smtpd/lookup_match.o smtpd/lookup_local.o smtpd/lookup_relay.o smtpd/lookup_query.o smtpd/srs.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/log.o */
 #include <sys/queue.h>
 
 #include <setjmp.h>
@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "smtpd/lookup.h"
+#include "smtpd/srs.h"
 #include "smtpd/table.h"
 
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
@@ -44,11 +46,19 @@ lookup_user(struct slice name, struct slice *login)
 /*
  * Rules: alias.example has aliases, virtual.example virtual ones, vmail.example
  * virtual ones delivered as vmail, plain.example users only, reject.example none.
+ * smart.example goes to a host, routes.example where a table says, far.example and
+ * literals to their MX; elsewhere.example and local.far.example too, from local only.
  */
 static struct conf	 conf;
 static struct action	 actions[] = {
 	{ .name = "alias" }, { .name = "virtual" }, { .name = "vmail" },
 	{ .name = "plain" },
+};
+static struct relay	 mx, smart = { .host = (char []){ "smart.example" } }, routes;
+static struct action	 relays[] = {
+	{ .name = "mx", .kind = ACTION_RELAY, .relay = &mx },
+	{ .name = "smart", .kind = ACTION_RELAY, .relay = &smart },
+	{ .name = "routes", .kind = ACTION_RELAY, .relay = &routes },
 };
 static struct action	 root_action = { .name = "asuser" };
 
@@ -84,6 +94,10 @@ static const char *const pairs[][2] = {
 	{ "bad", "two words" },
 	{ "bad2", "alice@" },
 	{ "\344\270\255", "alice, andr\303\251" },
+	{ "farlist", "A@Far.Example, a@far.example, \"a\"@far.example, b@far.example, alice" },
+	{ "farlocal", "a@local.far.example" },
+	{ "inject", "\"a@[x> SIZE=1]\"" },
+	{ "quoted", "a b@far.example" },
 };
 
 static const char *const virtuals[][2] = {
@@ -189,9 +203,30 @@ static const struct row {
 	{ "both@vmail.example", VERDICT_OK, "vmail:vmail:a@vmail.example vmail:vmail:b@vmail.example" },
 	{ "r@vmail.example", VERDICT_OK, "vmail:vmail:r@vmail.example" },
 	{ "anybody@vmail.example", VERDICT_OK, "vmail:vmail:anybody@vmail.example" },
+
+	{ "Bob@Far.Example", VERDICT_OK, "mx:far.example:Bob@Far.Example" },
+	{ "nobody+x@far.example", VERDICT_OK, "mx:far.example:nobody+x@far.example" },
+	{ "\"bob\"@far.example", VERDICT_OK, "mx:far.example:bob@far.example" },
+	{ "\"a b\"@far.example", VERDICT_OK, "mx:far.example:\"a b\"@far.example" },
+	{ "\"a..b\"@far.example", VERDICT_OK, "mx:far.example:\"a..b\"@far.example" },
+	{ "\".\"@far.example", VERDICT_OK, "mx:far.example:\".\"@far.example" },
+	{ "j\303\266rg@far.example", VERDICT_OK, "mx:far.example:j\303\266rg@far.example" },
+	{ "root@far.example", VERDICT_OK, "mx:far.example:root@far.example" },
+	{ "bob@[192.0.2.1]", VERDICT_OK, "mx:[192.0.2.1]:bob@[192.0.2.1]" },
+	{ "bob@[IPv6:2001:DB8::1]", VERDICT_OK, "mx:[ipv6:2001:db8::1]:bob@[IPv6:2001:DB8::1]" },
+	{ "bob@smart.example", VERDICT_OK, "smart::bob@smart.example" },
+	{ "bob@routes.example", VERDICT_OK, "routes:routes.example:bob@routes.example" },
+	{ "bob@Sub.Routes.Example", VERDICT_OK, "routes:sub.routes.example:bob@Sub.Routes.Example" },
+	{ "bob@noroute.example", VERDICT_NO_RULE, "" },
+	{ "bob@local.far.example", VERDICT_NO_RULE, "" },
+	{ "farlocal@alias.example", VERDICT_OK, "mx:local.far.example:a@local.far.example" },
+	{ "farlist@alias.example", VERDICT_OK, "mx:far.example:A@Far.Example "
+	    "mx:far.example:b@far.example alias:alice:farlist@alias.example" },
+	{ "inject@alias.example", VERDICT_TEMPFAIL, "" },
+	{ "quoted@alias.example", VERDICT_OK, "mx:far.example:\"a b\"@far.example" },
 };
 
-static void
+static struct rule *
 add_rule(const char *domain, struct action *action)
 {
 	struct rule		*rule = calloc(1, sizeof(*rule));
@@ -206,6 +241,17 @@ add_rule(const char *domain, struct action *action)
 	STAILQ_INSERT_TAIL(&rule->criteria, c, entry);
 	rule->action = action;
 	TAILQ_INSERT_TAIL(&conf.rules, rule, entry);
+	return rule;
+}
+
+static void
+only_local(struct rule *rule)
+{
+	struct criterion	*c = calloc(1, sizeof(*c));
+
+	assert_non_null(c);
+	c->kind = FROM_LOCAL;
+	STAILQ_INSERT_TAIL(&rule->criteria, c, entry);
 }
 
 static void
@@ -241,6 +287,16 @@ setup(void **state)
 	add_rule("host.example", &actions[3]);
 	add_rule("asuser.example", &root_action);
 	add_rule("reject.example", NULL);
+	routes.domain = table_new("routes", NULL);
+	add_pair(routes.domain, "routes.example", "smtp://a");
+	add_pair(routes.domain, "*.routes.example", "smtp://b");
+	add_rule("far.example", &relays[0]);
+	add_rule("[*]", &relays[0]);
+	add_rule("smart.example", &relays[1]);
+	add_rule("*routes.example", &relays[2]);
+	add_rule("noroute.example", &relays[2]);
+	only_local(add_rule("local.far.example", &relays[0]));
+	only_local(add_rule("elsewhere.example", &relays[0]));
 	return 0;
 }
 
@@ -253,11 +309,14 @@ teardown(void **state)
 	(void)state;
 	while ((rule = TAILQ_FIRST(&conf.rules)) != NULL) {
 		TAILQ_REMOVE(&conf.rules, rule, entry);
-		c = STAILQ_FIRST(&rule->criteria);
-		table_free(c->table);
-		free(c);
+		while ((c = STAILQ_FIRST(&rule->criteria)) != NULL) {
+			STAILQ_REMOVE_HEAD(&rule->criteria, entry);
+			table_free(c->table);
+			free(c);
+		}
 		free(rule);
 	}
+	table_free(routes.domain);
 	table_free(actions[0].alias);
 	table_free(actions[1].virtual);
 	return 0;
@@ -276,8 +335,8 @@ expand(const char *rcpt, char *out, size_t size)
 	out[0] = '\0';
 	for (i = 0; verdict == VERDICT_OK && i < n && len < size; i++)
 		len += snprintf(out + len, size - len, "%s%s:%.*s:%.*s",
-		    i == 0 ? "" : " ", r[i].action->name, (int)r[i].user.n,
-		    r[i].user.p, (int)r[i].dest.n, r[i].dest.p);
+		    i == 0 ? "" : " ", r[i].action->name, (int)r[i].route.n,
+		    r[i].route.p, (int)r[i].dest.n, r[i].dest.p);
 	return verdict;
 }
 
@@ -297,6 +356,54 @@ test_rows(void **state)
 		if (strcmp(out, rows[i].results) != 0)
 			fail_msg("%s: %s", rows[i].rcpt, out);
 	}
+}
+
+/* A sender that was rewritten: as of host.example, or where mail is delivered, or of others. */
+static void
+test_rewritten(void **state)
+{
+	static char	 key[] = "secret", backup[] = "older", other[] = "x";
+	static const struct {
+		const char	*key, *sender, *alias;
+		int64_t		 age;
+		enum verdict	 verdict;
+		const char	*results;
+	} cases[] = {
+		{ "secret", "bob@elsewhere.example", "host.example", 0, VERDICT_OK,
+		    "mx:elsewhere.example:bob@elsewhere.example" },
+		{ "older", "bob@elsewhere.example", "HOST.example", 3, VERDICT_OK,
+		    "mx:elsewhere.example:bob@elsewhere.example" },
+		{ "secret", "alice@plain.example", "host.example", 0, VERDICT_OK,
+		    "plain:alice:alice@plain.example" },
+		{ "secret", "bob@elsewhere.example", "alias.example", 0, VERDICT_OK,
+		    "mx:elsewhere.example:bob@elsewhere.example" },
+		{ "secret", "bob@elsewhere.example", "host.example", 5, VERDICT_UNKNOWN_USER, "" },
+		{ "x", "bob@elsewhere.example", "host.example", 0, VERDICT_UNKNOWN_USER, "" },
+		{ "x", "bob@elsewhere.example", "reject.example", 0, VERDICT_REJECTED, "" },
+		{ "x", "bob@elsewhere.example", "nowhere.example", 0, VERDICT_NO_RULE, "" },
+	};
+	char		 rcpt[SRS_MAX], out[4096];
+	size_t		 i;
+
+	(void)state;
+	conf.srs_key = key;
+	conf.srs_key_backup = backup;
+	conf.srs_ttl = 4 * 86400;
+	for (i = 0; i < nitems(cases); i++) {
+		assert_true(srs_forward(cases[i].key, slice_str(cases[i].sender), slice_str(cases[i].alias),
+		    time(NULL) - cases[i].age * 86400, rcpt) > 0);
+		if (expand(rcpt, out, sizeof(out)) != cases[i].verdict)
+			fail_msg("%s: %s", rcpt, out);
+		assert_string_equal(out, cases[i].results);
+	}
+	/* of another host it is an address like any */
+	assert_true(srs_forward(other, SLICE("bob@elsewhere.example"), SLICE("smart.example"), time(NULL),
+	    rcpt) > 0);
+	assert_int_equal(expand(rcpt, out, sizeof(out)), VERDICT_OK);
+	assert_non_null(strstr(out, "smart::SRS0="));
+	/* without a key nobody is asked to judge it */
+	conf.srs_key = NULL;
+	assert_int_equal(expand("SRS0=a=b=c=d@host.example", out, sizeof(out)), VERDICT_UNKNOWN_USER);
 }
 
 /* Other aliases for one test; a table takes no more once it was asked. */
@@ -439,6 +546,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rewritten),
 		cmocka_unit_test(test_include),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_values),
