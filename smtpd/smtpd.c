@@ -62,6 +62,7 @@ check_files(const struct conf *conf)
 {
 	const struct table	*t;
 	const struct pki	*p;
+	const struct ca		*ca;
 
 	TAILQ_FOREACH(t, &conf->tables, entry)
 		check_file("table", t->name, t->path);
@@ -69,6 +70,8 @@ check_files(const struct conf *conf)
 		check_file("cert of pki", p->name, p->cert);
 		check_file("key of pki", p->name, p->key);
 	}
+	TAILQ_FOREACH(ca, &conf->cas, entry)
+		check_file("cert of ca", ca->name, ca->cert);
 }
 
 /* Sessions are bounded by descriptors: take what the system grants. */
