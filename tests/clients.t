@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # The clients that people have: swaks, msmtp, curl, Python's smtplib and Perl's
-# Net::SMTP, in clear, by STARTTLS and by smtps; what they send arrives whole.
+# Net::SMTP, in clear, by STARTTLS and by smtps; what they send arrives whole.  And
+# what they know of DSN, SMTPUTF8 and CHUNKING.
 . tests/lib.sh
 
-plan 37
+plan 51
 
 make_cert
 SMTPS=$(free_port)
@@ -13,8 +14,11 @@ pki "localhost" cert "$T/cert.pem"
 pki "localhost" key "$T/key.pem"
 listen on 127.0.0.1 port $PORT tls pki "localhost" hostname "localhost"
 listen on 127.0.0.1 port $SMTPS smtps pki "localhost" hostname "localhost"
-action "local" maildir "$T/Maildir"
+table aliases { "andré" = $USER_NAME }
+action "local" maildir "$T/Maildir" alias <aliases>
 match from any for local action "local"
+proc keep "exec cat >>'$T/report'" protocol "0.7"
+report smtp-in on keep
 CONF
 ok "the daemon starts" smtpd_start
 
@@ -153,6 +157,84 @@ for client in swaks msmtp curl smtplib net_smtp; do
 		same "$T/got" "$T/mail" "$what: it arrives as it was"
 	done
 done
+
+# -- extensions ----------------------------------------------------------------
+
+cat >"$T/utf8.py" <<'PYTHON'
+import os, smtplib, sys
+
+with open(sys.argv[1], "rb") as mail, smtplib.SMTP("localhost", int(os.environ["PORT"])) as s:
+    s.ehlo("client.example")
+    assert s.has_extn("smtputf8") and s.has_extn("dsn") and s.has_extn("chunking")
+    s.sendmail("andr\u00e9@b\u00fccher.example", ["andr\u00e9@localhost"], mail.read(),
+        mail_options=["SMTPUTF8", "BODY=8BITMIME", "RET=HDRS", "ENVID=a"],
+        rcpt_options=["NOTIFY=SUCCESS,DELAY", "ORCPT=utf-8;andr\\x{E9}@localhost"])
+PYTHON
+
+cat >"$T/dsn.pl" <<'PERL'
+use strict;
+use warnings;
+use Net::SMTP;
+
+my $s = Net::SMTP->new('127.0.0.1', Port => $ENV{PORT}, Hello => 'client.example', Timeout => 30)
+    or die "connect: $@\n";
+open(my $fh, '<', $ARGV[0]) or die "$ARGV[0]: $!\n";
+my $mail = join('', <$fh>);
+my $half = int(length($mail) / 2);
+# It offers chunks to those alone who send binary mail.
+${*$s}{net_smtp_chunking} = 1;
+$s->mail('sender@client.example', Return => 'HDRS', Envelope => 'a + b', Bits => '8') &&
+    $s->to($ENV{TO}, { Notify => [ 'FAILURE', 'DELAY' ], ORcpt => 'rfc822;x+2By@client.example' }) &&
+    $s->bdat(substr($mail, 0, $half)) && $s->bdatlast(substr($mail, $half)) && $s->quit
+    or die $s->message;
+PERL
+
+utf8_smtplib() { python3 "$T/utf8.py" "$T/mail.crlf"; }
+utf8_curl()
+{
+	curl -sS --mail-from "andré@client.example" --mail-rcpt "andré@localhost" -T "$T/mail.crlf" \
+	    "smtp://localhost:$PORT/client.example"
+}
+dsn_msmtp()
+{
+	msmtp --host=localhost --port="$PORT" --tls=off --from=sender@client.example \
+	    --dsn-notify=success,failure --dsn-return=full -- "$TO" <"$T/mail"
+}
+dsn_net_smtp() { perl "$T/dsn.pl" "$T/mail.crlf"; }
+
+# extension WHAT SENDER CLIENT LINE...: CLIENT sends the message, and has said these lines.
+extension()
+{
+	what=$1 send=$2
+	shift 2
+	if ! "has_${send#*_}" >/dev/null 2>&1; then
+		skip "$what: the message is accepted" "not installed"
+		skip "$what: it arrives as it was" "not installed"
+		for line; do skip "$what: $line" "not installed"; done
+		return
+	fi
+	rm -f "$T"/Maildir/new/*
+	if "$send" >"$T/out" 2>&1; then
+		pass "$what: the message is accepted"
+		wait_for "$PATIENCE" arrived
+	else
+		fail "$what: the message is accepted"
+		notes "$T/out"
+	fi
+	cat "$T"/Maildir/new/* 2>&1 | sed "1,/$trace_end/d" >"$T/got"
+	same "$T/got" "$T/mail" "$what: it arrives as it was"
+	for line; do
+		ok "$what: $line" grep -qiF "$line" "$T/report"
+	done
+}
+
+extension "smtplib, SMTPUTF8 and DSN" utf8_smtplib \
+    "MAIL FROM:<andré@bücher.example> " " SMTPUTF8 BODY=8BITMIME RET=HDRS ENVID=a" \
+    "RCPT TO:<andré@localhost> NOTIFY=SUCCESS,DELAY ORCPT=utf-8;andr\\x{E9}@localhost"
+extension "curl, SMTPUTF8" utf8_curl "RCPT TO:<andré@localhost>"
+extension "msmtp, DSN" dsn_msmtp "RCPT TO:<$TO> NOTIFY=SUCCESS,FAILURE"
+extension "Net::SMTP, DSN and CHUNKING" dsn_net_smtp \
+    "RCPT TO:<$TO> NOTIFY=FAILURE,DELAY ORCPT=rfc822;x+2By@client.example"
 
 # Refusals come through to the client as what they are.
 swaks --silent 3 --server localhost --port "$PORT" --from a@b.example \

@@ -5,7 +5,7 @@
 # mail goes on.
 . tests/lib.sh
 
-plan 29
+plan 39
 
 smtpd_conf <<CONF
 listen on 127.0.0.1 port $PORT hostname "mx.example.org"
@@ -65,13 +65,29 @@ sub expect {
 	my ($out, $expected) = @_;
 	my $got = talk($out, scalar(() = $expected =~ /\d+/g));
 
-	$got eq $expected or die "expected $expected, got ", substr($got, 0, 200), "\n";
+	$got eq $expected or die 'expected ', substr($expected, -200), ', got ', substr($got, -200), "\n";
+}
+
+# Sends all of it to who need not answer.
+sub push_out {
+	my ($out) = @_;
+
+	$s->blocking(1);
+	while ($out ne '') {
+		my $wrote = syswrite($s, $out, 1 << 16) // die "write: $!\n";
+		substr($out, 0, $wrote, '');
+	}
 }
 
 sub envelope {
 	expect('', '220') unless $s;
 	expect("HELO client\r\nMAIL FROM:<a\@b>\r\nRCPT TO:<$user\@localhost>\r\nDATA\r\n",
 	    '250 250 250 354');
+}
+
+sub chunks {
+	expect('', '220') unless $s;
+	expect("HELO client\r\nMAIL FROM:<a\@b>\r\nRCPT TO:<$user\@localhost>\r\n", '250 250 250');
 }
 
 my $mb10 = 10 * 1024 * 1024;
@@ -125,6 +141,52 @@ my %hostile = (
 			<$one> =~ /^220 / or die "no banner\n";
 		}
 	},
+	# Chunks: as large as a number can be, cut off, in the way, without end.
+	bdat_huge => sub {
+		expect("HELO client\r\n", '220 250');
+		push_out("BDAT 18446744073709551615 LAST\r\n");
+		push_out("QUIT\r\n" x 5000000);
+		push_out("RSET\r\n" x 5000000);
+		IO::Select->new($s)->can_read(0) and die "it answers\n";
+	},
+	bdat_huge_mail => sub {
+		chunks();
+		push_out("BDAT 99999999999999999999 LAST\r\nSubject: huge\r\n\r\n");
+		push_out(('x' x 998 . "\r\n") x 60000);
+		IO::Select->new($s)->can_read(0) and die "it answers\n";
+	},
+	bdat_huger => sub { expect("HELO c\r\nBDAT 100000000000000000000\r\nNOOP\r\n", '220 250 521') },
+	bdat_cut => sub {
+		for my $n (0, 1, 20, 199999) {
+			chunks();
+			push_out("BDAT 200000 LAST\r\n" .
+			    substr("Subject: cut\r\n\r\n" . 'x' x 200000, 0, $n));
+			undef $s;
+			$in = '';
+		}
+	},
+	bdat_too_big => sub {
+		chunks();
+		expect("BDAT 40000000\r\n" . ('x' x 998 . "\r\n") x 40000 .
+		    "BDAT 12 LAST\r\n" . "RSET\r\n" x 2 . "NOOP\r\n", '552 503 250');
+	},
+	bdat_in_the_way => sub {
+		expect("HELO client\r\nBDAT $mb10\r\n" . 'x' x $mb10 .
+		    "BDAT 9000000 LAST\r\n" . "QUIT\r\n" x 1500000 . "NOOP\r\n",
+		    '220 250 503 503 250');
+	},
+	bdat_bytes => sub {
+		chunks();
+		expect("BDAT 3\r\nx\r\n" x 100000 . "BDAT 0 LAST\r\n", '250 ' x 100000 . '250');
+	},
+	bdat_nothing => sub {
+		chunks();
+		expect("BDAT 0\r\n" x 200000 . "RSET\r\n", '250 ' x 200000 . '250');
+	},
+	bdat_line => sub {
+		chunks();
+		expect("BDAT $mb10\r\n" . 'x' x $mb10 . "BDAT 2 LAST\r\n\r\n", '550 503');
+	},
 	# Replies pile up: the server stops reading, and does not fill its memory.
 	deaf => sub {
 		$s = connected();
@@ -163,6 +225,15 @@ ok "the separator of the stream, everywhere" hostile bars
 ok "garbage" hostile garbage
 ok "clients that say nothing" hostile silent
 ok "a client that does not read its replies" hostile deaf
+ok "a chunk of 2^64 - 1 octets that nobody asked for, and a client that leaves" hostile bdat_huge
+ok "a chunk of 10^20 - 1 for a message" hostile bdat_huge_mail
+ok "a chunk whose size has too many digits ends the session" hostile bdat_huger
+ok "chunks that are cut off" hostile bdat_cut
+ok "a chunk larger than the limit" hostile bdat_too_big
+ok "chunks of 10 MB that nobody asked for: their octets are no commands" hostile bdat_in_the_way
+ok "a hundred thousand chunks of three octets" hostile bdat_bytes
+ok "a flood of empty chunks" hostile bdat_nothing
+ok "a line of 10 MB in a chunk" hostile bdat_line
 
 largest()
 {
@@ -180,6 +251,7 @@ fi
 
 echo 'Subject: after all' | "$SENDMAIL" "$USER_NAME"
 is $? 0 "mail goes on"
+ok "nothing of what was cut off was delivered" sh -c "! grep -lE '^Subject: (cut|huge)' '$T'/Maildir/new/*"
 after_all() { grep -q '^Subject: after all' "$T"/Maildir/new/*; }
 ok "and is delivered" wait_for "$PATIENCE" after_all
 ok "no process died" sh -c "! grep -E 'ended by signal|exited with status|fatal' '$T/log'"
