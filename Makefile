@@ -78,6 +78,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
+		smtpd/dns_host.o smtpd/dns_mx.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
@@ -88,7 +89,8 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
 		smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/proc.o smtpd/queue.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o \
+		smtpd/proc.o smtpd/queue.o \
 		smtpd/queue_admin.o smtpd/queue_bounce.o \
 		smtpd/queue_commit.o smtpd/queue_content.o \
 		smtpd/queue_control.o smtpd/queue_deliver.o smtpd/queue_dsn.o \
@@ -100,7 +102,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/relay.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
 		smtpd/smtp_bus.o smtpd/smtp_listen.o \
-		smtpd/smtp_param.o \
+		smtpd/smtp_name.o smtpd/smtp_param.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
 		smtpd/smtp_verb.o smtpd/smtp_wait.o smtpd/smtpd.o smtpd/spool.o \

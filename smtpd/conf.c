@@ -20,6 +20,7 @@ const struct conf_word conf_directives[] = {
 	{ .name = "bounce",	.parse = conf_parse_bounce },
 	{ .name = "ca",		.parse = conf_parse_ca },
 	{ .name = "control",	.parse = conf_parse_control },
+	{ .name = "dns",	.parse = conf_parse_dns },
 	{ .name = "include",	.parse = conf_parse_include },
 	{ .name = "listen",	.parse = conf_parse_listen },
 	{ .name = "match",	.parse = conf_parse_match },
@@ -98,6 +99,8 @@ conf_new(struct conf_sources *sources)
 	conf->bounce_warn[0] = 4 * 60 * 60;
 	conf->max_deferred = 100;
 	conf->srs_ttl = 4 * 24 * 60 * 60;
+	conf->resolv_conf = conf_strdup("/etc/resolv.conf");
+	conf->hosts = conf_strdup("/etc/hosts");
 	conf->dns_timeout = 10;
 	return conf;
 }

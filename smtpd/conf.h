@@ -163,7 +163,9 @@ struct conf {
 	size_t		 max_deferred;	/* mta max-deferred: envelopes that wait with a destination, 100 */
 	char		*srs_key, *srs_key_backup;	/* srs key; NULL: none */
 	int64_t		 srs_ttl;	/* seconds, default 4 days */
-	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: resolv.conf */
+	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: those of */
+	char		*resolv_conf;	/* this file: dns resolver "/path" (ours), /etc/resolv.conf */
+	char		*hosts;		/* dns hosts "/path" (ours), /etc/hosts */
 	int64_t		 dns_timeout;	/* dns timeout (ours): for all of a question, seconds, 10 */
 	TAILQ_HEAD(, table)	 tables;
 	TAILQ_HEAD(, listen)	 listens;

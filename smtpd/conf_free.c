@@ -119,5 +119,8 @@ conf_free(struct conf *conf)
 	free(conf->control);
 	free(conf->srs_key);
 	free(conf->srs_key_backup);
+	free(conf->resolvers);
+	free(conf->resolv_conf);
+	free(conf->hosts);
 	free(conf);
 }

@@ -19,6 +19,7 @@ static int	match_action(struct conf_parser *, const struct conf_word *, void *);
 static int	match_for(struct conf_parser *, const struct conf_word *, void *);
 static int	match_from(struct conf_parser *, const struct conf_word *, void *);
 static int	match_plain(struct conf_parser *, const struct conf_word *, void *);
+static int	match_rdns(struct conf_parser *, const struct conf_word *, void *);
 static int	match_reject(struct conf_parser *, const struct conf_word *, void *);
 static int	match_table(struct conf_parser *, const struct conf_word *, void *);
 
@@ -50,7 +51,7 @@ static const struct conf_word from_words[] = {
 	{ .name = "src", .parse = match_table, .value = FROM_SRC },
 	{ .name = "mail-from", .parse = match_table, .value = WITH_MAIL_FROM },
 	{ .name = "auth" },
-	{ .name = "rdns" },
+	{ .name = "rdns", .parse = match_rdns, .value = FROM_RDNS },
 	{ .name = "source", .instead = "is now written src" },
 };
 
@@ -116,6 +117,19 @@ match_table(struct conf_parser *p, const struct conf_word *w, void *arg)
 	if (conf_table_value(p, false, &c->table) == -1)
 		return -1;
 	return table_suits(p, c);
+}
+
+/* Without a table: any name. */
+static int
+match_rdns(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	bool	 plain;
+
+	conf_next(p);
+	plain = conf_is_end(p) || conf_is_punct(p, "!") || (!conf_is_word(p, "regex") &&
+	    p->token.kind == TOKEN_WORD && conf_word_known(p, words, nitems(words)));
+	conf_back(p);
+	return plain ? match_plain(p, w, arg) : match_table(p, w, arg);
 }
 
 /* The second word after from or for. */

@@ -136,6 +136,7 @@ int	 conf_parse_action(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_bounce(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_ca(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_control(struct conf_parser *, const struct conf_word *, void *);
+int	 conf_parse_dns(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_include(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_listen(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_match(struct conf_parser *, const struct conf_word *, void *);

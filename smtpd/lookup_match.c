@@ -60,6 +60,19 @@ from_src(const struct criterion *c, const struct question *q)
 	return ask(c, TABLE_NETADDR, q->q->src);
 }
 
+/* A name that does not have the address is anybody's to claim: it counts as none. */
+static enum match
+from_rdns(const struct criterion *c, const struct question *q)
+{
+	if (q->internal || q->q->local)
+		return MATCH_NO;
+	if (q->q->fcrdns == FCRDNS_ERROR)
+		return MATCH_ERROR;
+	if (q->q->fcrdns != FCRDNS_PASS || q->q->rdns.n == 0)
+		return MATCH_NO;
+	return c->table == NULL ? MATCH_YES : ask(c, TABLE_DOMAIN, q->q->rdns);
+}
+
 static enum match
 for_local(const struct question *q)
 {
@@ -83,8 +96,7 @@ holds(const struct criterion *c, const struct question *q)
 	case FROM_SOCKET:
 		return q->q->local && !q->internal;
 	case FROM_RDNS:
-		return !q->internal && q->q->rdns.n > 0 && (c->table == NULL ? MATCH_YES :
-		    ask(c, TABLE_DOMAIN, q->q->rdns));
+		return from_rdns(c, q);
 	case FOR_LOCAL:
 		return for_local(q);
 	case FOR_DOMAIN:

@@ -58,6 +58,9 @@ void		 parent_keys_send_relay(struct ipc *);	/* those that a relay action names 
 void		 parent_ca_load(void);
 void		 parent_ca_send(struct ipc *);
 
+/* parent_resolv.c: what dns is to know of resolv.conf and hosts, now and when they change. */
+void		 parent_resolv_send(struct ipc *);
+
 /* parent_proc.c: the commands of `proc` directives. */
 void		 parent_proc_start_all(void);
 void		 parent_proc_send(struct ipc *);	/* to a new smtp */

@@ -252,6 +252,8 @@ tell(struct child *c)
 	}
 	if (c->process == PROC_QUEUE)
 		parent_listen_send_queue(c->ipc);
+	if (c->process == PROC_DNS)
+		parent_resolv_send(c->ipc);
 	if (introduce_all(c) == -1) {
 		kill(c->pid, SIGKILL);	/* and it comes again */
 		return;

@@ -11,6 +11,7 @@
 #include "smtpd/smtp_bus.h"
 #include "smtpd/smtp_peers.h"
 
+struct ipc	*smtp_dns;
 struct ipc	*smtp_lookup;
 struct ipc	*smtp_queue;
 
@@ -65,7 +66,9 @@ void
 smtp_peer(enum process peer, struct ipc *ipc, const char *instance)
 {
 	(void)instance;
-	if (peer == PROC_LOOKUP)
+	if (peer == PROC_DNS)
+		smtp_dns = ipc;
+	else if (peer == PROC_LOOKUP)
 		smtp_lookup = ipc;
 	else if (peer == PROC_QUEUE) {
 		smtp_queue = ipc;
@@ -76,7 +79,10 @@ smtp_peer(enum process peer, struct ipc *ipc, const char *instance)
 static void
 peer_lost(enum process peer, struct ipc *ipc)
 {
-	if (peer == PROC_LOOKUP && ipc == smtp_lookup) {
+	if (peer == PROC_DNS && ipc == smtp_dns) {
+		smtp_dns = NULL;
+		session_dns_lost();
+	} else if (peer == PROC_LOOKUP && ipc == smtp_lookup) {
 		smtp_lookup = NULL;
 		session_lookup_lost();
 	} else if (peer == PROC_QUEUE && ipc == smtp_queue) {
@@ -216,6 +222,8 @@ smtp_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		from_parent(ipc, msg);
 	else if (msg->type == IPC_REPORT)
 		lines(ipc, msg);
+	else if (peer == PROC_DNS && msg->type == IPC_RESOLVED)
+		name_answer(ipc, msg);
 	else if (peer == PROC_LOOKUP && msg->type == IPC_VERDICT)
 		from_lookup(ipc, msg);
 	else if (peer == PROC_QUEUE)

@@ -175,6 +175,7 @@ enum state {
 
 enum waiting {
 	WAITING_NOT,
+	WAITING_DNS,		/* for the client's name, before anything is said */
 	WAITING_LOOKUP,		/* for its verdict on a recipient */
 	WAITING_WINDOW,		/* for the queue to take more content */
 	WAITING_QUEUE		/* for its answer to a commit */
@@ -187,9 +188,11 @@ struct session {
 	const struct listener *listener;
 	struct tx	*tx;
 	char		*src;		/* "addr:port" */
+	char		*rdns;		/* as dns has it, lower case; NULL: none */
 	char		*helo;		/* NULL before HELO */
 	uint32_t	 mails;
 	uint16_t	 errors;
+	uint8_t		 fcrdns;	/* does that name have the address? */
 	uint8_t		 state;
 	uint8_t		 waiting;	/* wait_begin() sets it, wait_end() clears it */
 	TAILQ_ENTRY(session) wait_entry;
@@ -211,10 +214,6 @@ size_t	session_count(void);
 /* Ends every session: now, or when the queue has answered it. */
 void	session_close_all(void);
 bool	session_is_local(const struct session *);
-/* The client's address without its port; "local" for the submission socket. */
-struct slice session_address(const struct session *);
-/* The same as an address literal without brackets: "IPv6:2001:db8::1". */
-void	session_literal(const struct session *, char *buf, size_t size);
 
 /* Reports and sends a reply line; `more` makes it a continuation (250-). */
 void	session_reply(struct session *, enum reply, const char *a, const char *b);
@@ -223,7 +222,9 @@ void	session_reply_more(struct session *, enum reply, const char *a, const char 
 void	session_rollback(struct session *);
 void	session_quit(struct session *);
 
-/* Answers from lookup and queue. */
+/* Answers from dns, lookup and queue. */
+void	session_named(uint64_t id, struct slice rdns, enum fcrdns);
+void	session_dns_lost(void);
 void	session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
 	    enum verdict, const struct ipc_msg *evpids, uint32_t n);
 void	session_committed(uint32_t msgid, enum commit_result);
@@ -232,9 +233,23 @@ void	session_lookup_lost(void);
 void	session_waited(struct session *);
 void	session_queue_lost(void);
 
-/* -- waiting for lookup and queue: smtp_wait.c -- */
+/* -- who the client is: smtp_name.c -- */
+
+/* The client's address without its port; "local" for the submission socket. */
+struct slice session_address(const struct session *);
+/* The same as an address literal without brackets: "IPv6:2001:db8::1". */
+void	session_literal(const struct session *, char *buf, size_t size);
+/* Its name if that is confirmed, else NULL. */
+const char *session_name(const struct session *);
+/* Asks dns, whose answer becomes session_named(); 0, or -1 if there is no asking. */
+int	name_ask(const struct session *);
+/* An IPC_RESOLVED. */
+void	name_answer(struct ipc *, struct ipc_msg *);
+
+/* -- waiting for another process: smtp_wait.c -- */
 
 #define WAIT_MAX	300	/* seconds; then session_waited() is called, once */
+#define WAIT_DNS_MORE	1	/* dns has its own time and answers in it: so much longer for it */
 
 void	wait_begin(struct session *, enum waiting);
 void	wait_end(struct session *);

@@ -97,3 +97,34 @@ reply_result(enum reply r)
 		return RESULT_OK;
 	}
 }
+
+/* -- sent to a client -- */
+
+static void
+reply_line(struct session *s, enum reply r, bool more, const char *a,
+    const char *b)
+{
+	char		 buf[1024];
+	struct slice	 text = reply_text(r, buf, sizeof(buf) - 2, a, b);
+
+	if (more)
+		buf[3] = '-';
+	report_protocol_server(&s->source, text);
+	memcpy(buf + text.n, "\r\n", 2);
+	io_write(&s->io, buf, text.n + 2);
+}
+
+void
+session_reply_more(struct session *s, enum reply r, const char *a,
+    const char *b)
+{
+	reply_line(s, r, true, a, b);
+}
+
+void
+session_reply(struct session *s, enum reply r, const char *a, const char *b)
+{
+	reply_line(s, r, false, a, b);
+	if (reply_result(r) == RESULT_PERMFAIL)
+		s->errors++;
+}

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/addr.h"
 #include "lib/u64map.h"
 #include "smtpd/log.h"
 #include "smtpd/proc.h"
@@ -46,24 +45,6 @@ session_is_local(const struct session *s)
 	return s->listener->local;
 }
 
-struct slice
-session_address(const struct session *s)
-{
-	struct slice	 host, port;
-
-	addr_split(slice_str(s->src), &host, &port);
-	return host;
-}
-
-void
-session_literal(const struct session *s, char *buf, size_t size)
-{
-	struct slice	 host = session_address(s);
-
-	snprintf(buf, size, "%s%.*s", memchr(host.p, ':', host.n) == NULL ?
-	    "" : "IPv6:", (int)host.n, host.p);
-}
-
 size_t
 session_count(void)
 {
@@ -79,37 +60,6 @@ session_enter(struct session *s, enum state state)
 	s->state = state;
 	if (state == STATE_CLOSING)
 		io_finish(&s->io);
-}
-
-/* -- replies -- */
-
-static void
-reply_line(struct session *s, enum reply r, bool more, const char *a,
-    const char *b)
-{
-	char		 buf[1024];
-	struct slice	 text = reply_text(r, buf, sizeof(buf) - 2, a, b);
-
-	if (more)
-		buf[3] = '-';
-	report_protocol_server(&s->source, text);
-	memcpy(buf + text.n, "\r\n", 2);
-	io_write(&s->io, buf, text.n + 2);
-}
-
-void
-session_reply_more(struct session *s, enum reply r, const char *a,
-    const char *b)
-{
-	reply_line(s, r, true, a, b);
-}
-
-void
-session_reply(struct session *s, enum reply r, const char *a, const char *b)
-{
-	reply_line(s, r, false, a, b);
-	if (reply_result(r) == RESULT_PERMFAIL)
-		s->errors++;
 }
 
 /* -- begin and end -- */
@@ -130,6 +80,25 @@ start_tls(struct session *s)
 		return;
 	}
 	session_enter(s, STATE_TLS);
+}
+
+/* Who the client is is known, as far as it can be: the session is there, and it is greeted. */
+static void
+begin(struct session *s)
+{
+	const struct listener	*l = s->listener;
+	const char		*rdns = session_is_local(s) ?
+				    proc_conf->hostname : s->rdns;
+
+	report_link_connect(&s->source,
+	    rdns != NULL ? slice_str(rdns) : SLICE("<unknown>"), s->fcrdns,
+	    slice_str(s->src), slice_str(l->text));
+	if (listener_tls(l) != LISTEN_SMTPS)
+		greet(s);
+	else if (l->tls != NULL)
+		start_tls(s);
+	else
+		session_enter(s, STATE_CLOSING);
 }
 
 void
@@ -160,16 +129,14 @@ session_new(const struct listener *l, int fd, const char *src)
 	TAILQ_INSERT_TAIL(&sessions, s, entry);
 	nsessions++;
 	io_open(&s->io, fd, io_event);
-	report_link_connect(&s->source,
-	    l->local ? slice_str(proc_conf->hostname) : SLICE("<unknown>"),
-	    l->local ? FCRDNS_PASS : FCRDNS_ERROR, slice_str(s->src),
-	    slice_str(l->text));
-	if (listener_tls(l) != LISTEN_SMTPS)
-		greet(s);
-	else if (l->tls != NULL)
-		start_tls(s);
-	else
-		session_enter(s, STATE_CLOSING);
+	s->fcrdns = l->local ? FCRDNS_PASS : FCRDNS_ERROR;
+	if (l->local || name_ask(s) == -1)
+		begin(s);
+	else {
+		/* What it says before it is greeted is read then: its first bytes may be TLS. */
+		io_pause(&s->io);
+		wait_begin(s, WAITING_DNS);
+	}
 }
 
 void
@@ -196,6 +163,7 @@ session_close(struct session *s)
 	TAILQ_REMOVE(&sessions, s, entry);
 	nsessions--;
 	free(s->src);
+	free(s->rdns);
 	free(s->helo);
 	free(s);
 	listener_resume();
@@ -459,6 +427,40 @@ rcpt_answered(struct session *s, enum reply r)
 	answered(s);
 }
 
+static void
+named(struct session *s, struct slice rdns, enum fcrdns verdict)
+{
+	if (rdns.n > 0)
+		s->rdns = strndup(rdns.p, rdns.n);
+	s->fcrdns = verdict == FCRDNS_PASS && s->rdns == NULL ?
+	    FCRDNS_ERROR : verdict;
+	wait_end(s);
+	begin(s);
+	session_run(s);
+}
+
+void
+session_named(uint64_t id, struct slice rdns, enum fcrdns verdict)
+{
+	struct session	*s = u64map_get(&by_id, id);
+
+	if (s == NULL || s->waiting != WAITING_DNS)
+		log_debug("a name for session %016llx, which does not wait for it",
+		    (unsigned long long)id);
+	else
+		named(s, rdns, verdict);
+}
+
+void
+session_dns_lost(void)
+{
+	struct session	*s;
+
+	TAILQ_FOREACH(s, &sessions, entry)
+		if (s->waiting == WAITING_DNS)
+			named(s, SLICE(""), FCRDNS_ERROR);
+}
+
 /* The queue may hold envelopes that we shall never be told of: nothing of it is accepted. */
 static void
 lookup_failed(struct session *s)
@@ -544,6 +546,9 @@ void
 session_waited(struct session *s)
 {
 	switch (s->waiting) {
+	case WAITING_DNS:
+		named(s, SLICE(""), FCRDNS_ERROR);
+		break;
 	case WAITING_LOOKUP:
 		lookup_failed(s);
 		break;
@@ -581,6 +586,7 @@ session_close_all(void)
 	struct session	*s;
 
 	ending = true;
+	session_dns_lost();	/* its name is of no use any more */
 	TAILQ_FOREACH(s, &sessions, entry)
 		if (s->waiting != WAITING_QUEUE && s->state != STATE_CLOSING)
 			shut(s);

@@ -216,6 +216,8 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path, const struct params *params
 		.rcpt = slice_str(tx->rcpt),
 		.notify = params->notify,
 		.orcpt = params->orcpt,
+		.rdns = slice_str(s->rdns),
+		.fcrdns = s->fcrdns,
 	};
 	ipc_send_rcpt(smtp_lookup, &m);
 	return 0;
@@ -455,15 +457,16 @@ date_now(char *buf, size_t size)
 static void
 from_clause(const struct session *s, char *buf, size_t size)
 {
-	char	 address[ADDR_MAX];
+	char		 address[ADDR_MAX];
+	const char	*name = session_is_local(s) ?
+			    s->listener->hostname : session_name(s);
 
 	session_literal(s, address, sizeof(address));
 	if (s->listener->conf != NULL && s->listener->conf->mask_src)
 		snprintf(buf, size, "from localhost (localhost [127.0.0.1])");
 	else
 		snprintf(buf, size, "from %s (%s [%s])", s->helo,
-		    session_is_local(s) ? s->listener->hostname : "unknown",
-		    address);
+		    name != NULL ? name : "unknown", address);
 }
 
 /* RFC 5321, RFC 3848, RFC 6531 4.3. */
@@ -481,7 +484,7 @@ void
 tx_data(struct tx *tx, bool chunked)
 {
 	const struct session	*s = tx->session;
-	char			 from[512], date[64], tls[256], rcpt[512] = "";
+	char			 from[1024], date[64], tls[256], rcpt[512] = "";
 	size_t			 n = 0;
 	int			 len;
 

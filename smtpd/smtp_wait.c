@@ -1,20 +1,39 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sessions that wait for another process: the time is the same for all, so
- * those that began first are late first.  smtp process.
+ * Sessions that wait for another process: those that wait for the same have
+ * the same time, so those that began first are late first.  smtp process.
  */
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "smtpd/loop.h"
+#include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 
 #define SECOND	1000000000ULL	/* ns */
 
-static TAILQ_HEAD(, session)	 waiters = TAILQ_HEAD_INITIALIZER(waiters);
-static struct event		 timer;
+struct waiters {
+	TAILQ_HEAD(, session) head;
+	struct event	 timer;
+};
+
+static struct waiters	 for_dns = { .head = TAILQ_HEAD_INITIALIZER(for_dns.head) };
+static struct waiters	 for_others = { .head = TAILQ_HEAD_INITIALIZER(for_others.head) };
 
 static void	timer_cb(evutil_socket_t, short, void *);
+
+static struct waiters *
+waiters_for(uint8_t what)
+{
+	return what == WAITING_DNS ? &for_dns : &for_others;
+}
+
+static uint64_t
+patience(const struct waiters *w)
+{
+	return (w == &for_dns ? (uint64_t)proc_conf->dns_timeout + WAIT_DNS_MORE :
+	    WAIT_MAX) * SECOND;
+}
 
 static uint64_t
 waited(const struct session *s)
@@ -24,43 +43,44 @@ waited(const struct session *s)
 
 /* One timer, for the first; that it may have gone by then costs a look at the next. */
 static void
-set_timer(void)
+set_timer(struct waiters *w)
 {
-	struct session	*s = TAILQ_FIRST(&waiters);
+	struct session	*s = TAILQ_FIRST(&w->head);
 	struct timeval	 tv = { 0, 0 };
 
 	if (s == NULL)
 		return;
-	if (!event_initialized(&timer))
-		evtimer_assign(&timer, loop_base, timer_cb, NULL);
-	if (event_pending(&timer, EV_TIMEOUT, NULL))
+	if (!event_initialized(&w->timer))
+		evtimer_assign(&w->timer, loop_base, timer_cb, w);
+	if (event_pending(&w->timer, EV_TIMEOUT, NULL))
 		return;
-	if (waited(s) < WAIT_MAX * SECOND)
-		tv.tv_sec = (WAIT_MAX * SECOND - waited(s)) / SECOND + 1;
-	event_add(&timer, &tv);
+	if (waited(s) < patience(w))
+		tv.tv_sec = (patience(w) - waited(s)) / SECOND + 1;
+	event_add(&w->timer, &tv);
 }
 
 static void
 timer_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct waiters	*w = arg;
 	struct session	*s;
 
 	(void)fd;
 	(void)what;
-	(void)arg;
-	while ((s = TAILQ_FIRST(&waiters)) != NULL &&
-	    waited(s) >= WAIT_MAX * SECOND)
+	while ((s = TAILQ_FIRST(&w->head)) != NULL && waited(s) >= patience(w))
 		session_waited(s);
-	set_timer();
+	set_timer(w);
 }
 
 void
 wait_begin(struct session *s, enum waiting what)
 {
+	struct waiters	*w = waiters_for(what);
+
 	s->waiting = what;
 	s->wait_since = loop_mono();
-	TAILQ_INSERT_TAIL(&waiters, s, wait_entry);
-	set_timer();
+	TAILQ_INSERT_TAIL(&w->head, s, wait_entry);
+	set_timer(w);
 }
 
 /* The client's idle time does not count what it waited for us. */
@@ -69,8 +89,8 @@ wait_end(struct session *s)
 {
 	if (s->waiting == WAITING_NOT)
 		return;
+	TAILQ_REMOVE(&waiters_for(s->waiting)->head, s, wait_entry);
 	s->waiting = WAITING_NOT;
-	TAILQ_REMOVE(&waiters, s, wait_entry);
 	if (waited(s) >= SECOND)
 		io_restart_idle(&s->io);
 }

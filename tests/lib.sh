@@ -190,10 +190,15 @@ make_cert()
 }
 
 # Writes $T/smtpd.conf: a spool in $T, the control socket $CONTROL, the
-# submission socket, and what is on standard input.
+# submission socket, and what is on standard input.  Names come from $T/hosts
+# and $RESOLVER, where nobody answers unless the test says who.
+RESOLVER=127.0.0.1:1
 smtpd_conf()
 {
+	[ -e "$T/hosts" ] || printf '127.0.0.1 localhost\n::1 localhost\n' >"$T/hosts"
 	{
+		echo "dns resolver \"$RESOLVER\""
+		echo "dns hosts \"$T/hosts\""
 		echo "spool directory \"$T/spool\""
 		echo "control socket \"$CONTROL\""
 		echo "listen on socket"

@@ -128,7 +128,7 @@ session()
 }
 session all >"$T/got"
 cat >"$T/expected" <<'REPORT'
-report|1|SECONDS|smtp-in|link-connect|SESSION|<unknown>|error|CLIENT|LISTENER
+report|1|SECONDS|smtp-in|link-connect|SESSION|localhost|pass|CLIENT|LISTENER
 report|1|SECONDS|smtp-in|protocol-server|SESSION|220 mx.example.org ESMTP OpenSMTPD
 report|1|SECONDS|smtp-in|link-greeting|SESSION|mx.example.org
 report|1|SECONDS|smtp-in|protocol-client|SESSION|EHLO [192.0.2.1]

@@ -13,6 +13,9 @@
 #include "smtpd/conf.h"
 #include "tests/unit/conf_text.h"
 
+#define RESOLVER(s)	"f:1:14: token \"" s "\": expected addresses like \"192.0.2.53\" or " \
+			"\"[2001:db8::53]:5353\" with commas between, or a path\n"
+
 static const struct {
 	const char	*text, *errors;
 } mistakes[] = {
@@ -195,7 +198,8 @@ static const struct {
 	{ "match from !any reject\n", "f:1:12: token \"!\": the ! stands before the criterion now\n" },
 	{ "match tag ! x reject\n", "f:1:11: token \"!\": the ! stands before the criterion now\n" },
 	{ "match from source x reject\n", "f:1:12: token \"source\": is now written src\n" },
-	{ "match from rdns reject\n", "f:1:12: token \"rdns\": not supported yet (word after from)\n" },
+	{ "match from rdns <gone> reject\n", "f:1:18: token \"gone\": no such table above\n" },
+	{ "match from rdns a b reject\n", "f:1:19: token \"b\": no criterion; one of: from, for, tag, tls, helo, mail-from, rcpt-to, action, reject\n" },
 	{ "match sender x reject\n", "f:1:7: token \"sender\": is now written mail-from\n" },
 	{ "match from src { 10.0.0.0/33 } reject\n",
 	    "f:1:30: token \"}\": \"10.0.0.0/33\": not an address or network (10.0.0.1, 10.0.0.0/8, ::1, fd00::/8)\n" },
@@ -212,6 +216,22 @@ static const struct {
 	{ "smtp limit max-rcpts 1\n" RULE, "f:1:12: token \"max-rcpts\": no limit; did you mean \"max-rcpt\"?\n" },
 	{ "queue compression\n" RULE, "f:1:7: token \"compression\": not supported yet (word after queue)\n" },
 	{ "spool directory spool\n" RULE, "f:1:17: token \"spool\": expected a path that begins with /\n" },
+	{ "dns\n" RULE, "f:1:4: end of line: expected one of: hosts, resolver, timeout\n" },
+	{ "dns timeout 6m\n" RULE, "f:1:13: token \"6m\": at most 5m: a client waits so long for its greeting\n" },
+	{ "dns timeout 0s\n" RULE, "f:1:13: token \"0s\": expected a time like 4d, 1h30m or 10s\n" },
+	{ "dns hosts hosts\n" RULE, "f:1:11: token \"hosts\": expected a path that begins with /\n" },
+	{ "dns resolver localhost\n" RULE, RESOLVER("localhost") },
+	{ "dns resolver \"\"\n" RULE, "f:1:14: token \"\": expected the addresses of resolvers\n" },
+	{ "dns resolver \"127.0.0.1,\"\n" RULE, RESOLVER("127.0.0.1,") },
+	{ "dns resolver \"::1,::1,::1,::1,::1,::1,::1,::1,::1\"\n" RULE,
+	    "f:1:14: token \"::1,::1,::1,::1,::1,::1,::1,::1,::1\": more than 8 resolvers\n" },
+	{ "dns resolver 127.0.0.1:0\n" RULE, RESOLVER("127.0.0.1:0") },
+	{ "dns resolver 127.0.0.1:65536\n" RULE, RESOLVER("127.0.0.1:65536") },
+	{ "dns resolver 127.0.0.256\n" RULE, RESOLVER("127.0.0.256") },
+	{ "dns resolver ::1:53x\n" RULE, RESOLVER("::1:53x") },
+	{ "dns resolver [::1\n" RULE, RESOLVER("[::1") },
+	{ "dns resolver [::1]53\n" RULE, RESOLVER("[::1]53") },
+	{ "dns resolver [127.0.0.1:53\n" RULE, RESOLVER("[127.0.0.1:53") },
 	{ "control \"/x\"\n" RULE, "f:1:9: token \"/x\": expected socket\n" },
 	/* procs */
 	{ "proc p\n" RULE, "f:1:7: end of line: expected a command\n" },

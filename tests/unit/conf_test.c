@@ -67,6 +67,10 @@ check_defaults(struct conf *c)
 	assert_int_equal(c->max_line, 65536);
 	assert_int_equal(c->max_errors, 20);
 	assert_int_equal(c->idle, 300);
+	assert_null(c->resolvers);
+	assert_string_equal(c->resolv_conf, "/etc/resolv.conf");
+	assert_string_equal(c->hosts, "/etc/hosts");
+	assert_int_equal(c->dns_timeout, 10);
 	assert_string_equal(a->arg, "~/Maildir");
 	assert_int_equal(a->kind, ACTION_MAILDIR);
 	assert_int_equal(a->ttl, 0);
@@ -92,6 +96,37 @@ check_daemon(struct conf *c)
 	assert_int_equal(c->idle, 90);
 	assert_string_equal(c->spool, "/a/spool");
 	assert_string_equal(c->control, "/a/sock");
+	assert_string_equal(c->resolvers, "127.0.0.1,192.0.2.53:5353,2001:db8::53,[::1],[::1]:65535");
+	assert_int_equal(c->dns_timeout, 150);
+}
+
+static void
+check_dns_files(struct conf *c)
+{
+	assert_null(c->resolvers);
+	assert_string_equal(c->resolv_conf, "/a/resolv");
+	assert_string_equal(c->hosts, "/a/hosts");
+}
+
+static void
+check_rdns(struct conf *c)
+{
+	int	 i;
+
+	for (i = 0; i < 6; i++)
+		assert_int_equal(nth(c, i, 0)->kind, FROM_RDNS);
+	assert_null(nth(c, 0, 0)->table);
+	assert_null(nth(c, 1, 0)->table);
+	assert_int_equal(nth(c, 1, 1)->kind, WITH_TLS);
+	assert_true(nth(c, 1, 1)->negate);
+	assert_null(nth(c, 2, 0)->table);
+	assert_true(nth(c, 2, 0)->negate);
+	assert_int_equal(nth(c, 2, 1)->kind, FOR_ANY);
+	assert_true(holds(nth(c, 3, 0)->table, TABLE_DOMAIN, "mx.example.org"));
+	assert_true(nth(c, 4, 0)->regex);
+	assert_true(holds(nth(c, 4, 0)->table, TABLE_REGEX, "mx.example.org"));
+	assert_true(holds(nth(c, 5, 0)->table, TABLE_DOMAIN, "for"));
+	assert_int_equal(nth(c, 5, 1)->kind, FOR_LOCAL);
 }
 
 static void
@@ -235,7 +270,13 @@ static const struct {
 	{ RULE, check_defaults },
 	{ "smtp max-message-size 3g\nqueue ttl 1d2h3m4s\nsmtp sub-addr-delim -\n"
 	    "smtp limit max-mails 1 max-rcpt 2 max-sessions 3 max-errors 4 max-line 5K idle 90s\n"
-	    "spool directory /a/spool\ncontrol socket \"/a/sock\"\n" RULE, check_daemon },
+	    "spool directory /a/spool\ncontrol socket \"/a/sock\"\n"
+	    "dns timeout 2m30s\ndns resolver \"127.0.0.1,192.0.2.53:5353,2001:db8::53,[::1],[::1]:65535\"\n"
+	    RULE, check_daemon },
+	{ "dns resolver 127.0.0.1\ndns resolver /a/resolv\ndns hosts \"/a/hosts\"\n" RULE, check_dns_files },
+	{ "match from rdns reject\nmatch from rdns !tls reject\nmatch !from rdns for any reject\n"
+	    "match from rdns { \"*.example.org\", b } reject\nmatch from rdns regex \"^mx\\.\" reject\n"
+	    "match from rdns \"for\" reject\n", check_rdns },
 	{ PKI "listen on lo\nlisten on \"lo\" tls inet6 pki P\n"
 	    "listen on lo smtps hostname mx tag T mask-src no-dsn\n"
 	    "listen on ::1 port submission tls-require\n"

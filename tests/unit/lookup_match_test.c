@@ -47,6 +47,19 @@ static const struct row {
 	{ FROM_SRC, 0, "192.0.2.0/24", { .src = S("192.0.2.1") }, "a@b", 1, MATCH_NO },
 	{ FROM_SRC, 0, "192.0.2.0/24", { .src = S("local"), .local = true }, "a@b", 0, MATCH_NO },
 	{ FROM_SRC, 1, "^192\\.", { .src = S("192.0.2.1") }, "a@b", 0, MATCH_YES },
+	{ FROM_RDNS, 0, NULL, { .rdns = S("a.example.org"), .fcrdns = FCRDNS_PASS }, "a@b", 0, MATCH_YES },
+	{ FROM_RDNS, 0, NULL, { .rdns = S("a.example.org"), .fcrdns = FCRDNS_FAIL }, "a@b", 0, MATCH_NO },
+	{ FROM_RDNS, 0, NULL, { .rdns = S(""), .fcrdns = FCRDNS_FAIL }, "a@b", 0, MATCH_NO },
+	{ FROM_RDNS, 0, NULL, { .rdns = S(""), .fcrdns = FCRDNS_ERROR }, "a@b", 0, MATCH_ERROR },
+	{ FROM_RDNS, 0, NULL, { .rdns = S("a.example.org"), .fcrdns = FCRDNS_PASS }, "a@b", 1, MATCH_NO },
+	{ FROM_RDNS, 0, NULL, { .rdns = S("a.example.org"), .local = true }, "a@b", 0, MATCH_NO },
+	{ FROM_RDNS, 0, NULL, { .rdns = S(""), .fcrdns = FCRDNS_PASS }, "a@b", 0, MATCH_NO },
+	{ FROM_RDNS, 0, "*.example.org", { .rdns = S("a.example.org"), .fcrdns = FCRDNS_PASS }, "a@b", 0, MATCH_YES },
+	{ FROM_RDNS, 0, "*.example.org", { .rdns = S("a.example.org"), .fcrdns = FCRDNS_FAIL }, "a@b", 0, MATCH_NO },
+	{ FROM_RDNS, 0, "*.example.org", { .rdns = S("a.example.org"), .fcrdns = FCRDNS_ERROR }, "a@b", 0, MATCH_ERROR },
+	{ FROM_RDNS, 0, "example.org", { .rdns = S("a.example.org"), .fcrdns = FCRDNS_PASS }, "a@b", 0, MATCH_NO },
+	{ FROM_RDNS, 1, "^a[.]", { .rdns = S("a.example.org"), .fcrdns = FCRDNS_PASS }, "a@b", 0, MATCH_YES },
+	{ FROM_RDNS, 1, "^[.]", { .rdns = S("a.example.org"), .fcrdns = FCRDNS_PASS }, "a@b", 0, MATCH_NO },
 	{ FOR_ANY, 0, NULL, { .tls = false }, "a@b", 0, MATCH_YES },
 	{ FOR_LOCAL, 0, NULL, { .tls = false }, "a@localhost", 0, MATCH_YES },
 	{ FOR_LOCAL, 0, NULL, { .tls = false }, "a@Mail.Example.org", 0, MATCH_YES },
@@ -127,7 +140,9 @@ test_criteria(void **state)
 	for (i = 0; i < nitems(rows); i++) {
 		if (run(&rows[i], false) != rows[i].expected)
 			fail_msg("row %zu", i);
-		if (run(&rows[i], true) == rows[i].expected)
+		if (rows[i].expected == MATCH_ERROR ?
+		    run(&rows[i], true) != MATCH_ERROR :
+		    run(&rows[i], true) == rows[i].expected)
 			fail_msg("row %zu negated", i);
 	}
 }

@@ -14,15 +14,24 @@
 #include <event2/event.h>
 
 #include "smtpd/loop.h"
+#include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 
 #define SECOND	1000000000ULL
 
+#define TIMERS	2	/* of those that wait for dns, and of the others */
+
 struct event_base	*loop_base;
+static struct conf	 conf = { .dns_timeout = 10 };
+struct conf		*proc_conf = &conf;
 
 static uint64_t		 now;
-static uint64_t		 due;		/* of the timer; 0: not pending */
-static event_callback_fn timer;
+static struct timer {
+	struct event	*ev;
+	event_callback_fn fn;
+	void		*arg;
+	uint64_t	 due;		/* 0: not pending */
+} timers[TIMERS];
 static struct session	*told[8];
 static size_t		 ntold, nrestarts;
 
@@ -32,16 +41,29 @@ loop_mono(void)
 	return now;
 }
 
+static struct timer *
+timer_of(const struct event *ev)
+{
+	size_t	 i;
+
+	for (i = 0; i < TIMERS; i++)
+		if (timers[i].ev == ev)
+			return &timers[i];
+	fail();
+	return NULL;
+}
+
 int
 event_assign(struct event *ev, struct event_base *base, evutil_socket_t fd,
     short what, event_callback_fn fn, void *arg)
 {
+	struct timer	*t = timer_of(NULL);
+
 	(void)base;
 	(void)fd;
 	(void)what;
-	(void)arg;
 	ev->ev_evcallback.evcb_flags = EVLIST_INIT;
-	timer = fn;
+	*t = (struct timer){ ev, fn, arg, 0 };
 	return 0;
 }
 
@@ -54,18 +76,16 @@ event_initialized(const struct event *ev)
 int
 event_pending(const struct event *ev, short what, struct timeval *tv)
 {
-	(void)ev;
 	(void)tv;
 	assert_int_equal(what, EV_TIMEOUT);
-	return due != 0;
+	return timer_of(ev)->due != 0;
 }
 
 int
 event_add(struct event *ev, const struct timeval *tv)
 {
-	(void)ev;
 	assert_true(tv->tv_sec > 0);
-	due = now + tv->tv_sec * SECOND;
+	timer_of(ev)->due = now + tv->tv_sec * SECOND;
 	return 0;
 }
 
@@ -88,13 +108,27 @@ static void
 advance(uint64_t seconds)
 {
 	uint64_t	 until = now + seconds * SECOND;
+	struct timer	*t, *first;
 
-	while (due != 0 && due <= until) {
-		now = due;
-		due = 0;
-		timer(-1, EV_TIMEOUT, NULL);
+	for (;;) {
+		first = NULL;
+		for (t = timers; t < timers + TIMERS; t++)
+			if (t->due != 0 && t->due <= until &&
+			    (first == NULL || t->due < first->due))
+				first = t;
+		if (first == NULL)
+			break;
+		now = first->due;
+		first->due = 0;
+		first->fn(-1, EV_TIMEOUT, first->arg);
 	}
 	now = until;
+}
+
+static bool
+any_due(void)
+{
+	return timers[0].due != 0 || timers[1].due != 0;
 }
 
 static int
@@ -127,7 +161,7 @@ test_late(void **state)
 	assert_int_equal(ntold, 2);
 	assert_ptr_equal(told[1], &b);
 	assert_int_equal(nrestarts, 2);
-	assert_int_equal(due, 0);
+	assert_false(any_due());
 }
 
 static void
@@ -151,7 +185,37 @@ test_in_time(void **state)
 	advance(2);
 	assert_int_equal(ntold, 1);
 	assert_ptr_equal(told[0], &b);
-	assert_int_equal(due, 0);
+	assert_false(any_due());
+}
+
+/* The name has a time of its own, whoever waits for what else and since when. */
+static void
+test_dns(void **state)
+{
+	struct session	 a = { 0 }, b = { 0 }, c = { 0 };
+
+	(void)state;
+	wait_begin(&a, WAITING_QUEUE);
+	wait_begin(&b, WAITING_DNS);
+	advance(5);
+	wait_begin(&c, WAITING_DNS);
+	advance(5 + WAIT_DNS_MORE - 1);
+	assert_int_equal(ntold, 0);
+	advance(2);
+	assert_int_equal(ntold, 1);
+	assert_ptr_equal(told[0], &b);
+	wait_end(&c);
+	advance(20);
+	assert_int_equal(ntold, 1);
+	/* A session goes from one to the other. */
+	wait_begin(&b, WAITING_LOOKUP);
+	wait_end(&a);
+	advance(WAIT_MAX - 1);
+	assert_int_equal(ntold, 1);
+	wait_end(&b);
+	advance(WAIT_MAX);
+	assert_int_equal(ntold, 1);
+	assert_false(any_due());
 }
 
 int
@@ -160,6 +224,7 @@ main(void)
 	static const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_setup(test_late, setup),
 		cmocka_unit_test_setup(test_in_time, setup),
+		cmocka_unit_test_setup(test_dns, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
