@@ -127,6 +127,7 @@ PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 
 LOAD =		tests/bench/smtp_load
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
+QUEUE_BENCH =	tests/bench/queue_bench
 
 PROGRAMS =	$(DAEMON) $(TOOLS)
 OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(SMTPD_OBJS)
@@ -213,6 +214,12 @@ $(LOAD): $(LOAD).o
 $(BENCH): $(BENCH:=.o) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
 
+# All of the daemon but its main().
+$(QUEUE_BENCH): $(QUEUE_BENCH).o $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o \
+	    `echo $(SMTPD_OBJS) | sed 's,smtpd/smtpd\.o,,'` $(DNS_OBJS) build/lib.a \
+	    $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
+
 check: all $(UNIT) $(LOAD) sanitized
 	perl tests/run -a
 
@@ -235,6 +242,11 @@ kill: all $(LOAD)
 
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
+
+bench-queue: $(QUEUE_BENCH)
+	$(QUEUE_BENCH) -l 100000 10000 2>/dev/null
+	$(QUEUE_BENCH) 100000 10000 2>/dev/null
+	$(QUEUE_BENCH) -l 100000 1 2>/dev/null
 
 bench-tools: all $(BENCH)
 	sh tests/bench/tools
@@ -278,4 +290,4 @@ uninstall:
 
 clean:
 	rm -rf build demo
-	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) */*.o */*.d tests/*/*.o tests/*/*.d
+	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) $(QUEUE_BENCH) */*.o */*.d tests/*/*.o tests/*/*.d

@@ -185,7 +185,7 @@ struct ipc_relay {		/* queue to relay: a message, and recipients that go the sam
 	struct slice	 sender;
 	struct slice	 envid;
 	struct slice	 rcpts;		/* ipc_relay_rcpt_next() reads them */
-	struct slice	 content;	/* whole if small; else by IPC_FETCH */
+	struct slice	 content;	/* whole if small, and not too much is under way; else empty: by IPC_FETCH */
 };
 
 #define IPC_RELAY_RCPTS	100	/* at most in one, */

@@ -45,6 +45,9 @@ stop_next(void)
 	for (i = 0; i < nitems(stop_order); i++)
 		if (parent_child_any(stop_order[i])) {
 			parent_child_stop(stop_order[i]);
+			/* What is under way there is what the queue waits for. */
+			if (stop_order[i] == PROC_QUEUE)
+				parent_child_stop(PROC_RELAY);
 			return;
 		}
 	parent_proc_stop_all();

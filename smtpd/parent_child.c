@@ -32,6 +32,7 @@ struct child {
 	pid_t		 pid;		/* 0: waits for its restart */
 	struct ipc	*ipc;
 	bool		 ready;
+	bool		 of_old_queue;	/* told to end with the queue that died */
 	uint64_t	 started;	/* monotonic ns */
 	unsigned	 deaths;
 	unsigned	 failures;	/* in a row */
@@ -465,42 +466,59 @@ log_death(const struct child *c, int status)
 		log_debug("%s ended", name);
 }
 
-/* A queue that starts anew must not meet a deliver of its predecessor. */
+/*
+ * A queue that starts anew must not meet a deliver or relay of its predecessor,
+ * which would deliver what it gives to another.  False: there is none.
+ */
 static bool
-wait_for_delivers(void)
+end_old_workers(void)
 {
 	struct child	*c;
 	bool		 any = false;
 
 	TAILQ_FOREACH(c, &children, entry)
-		if (c->process == PROC_DELIVER && c->pid != 0) {
+		if ((c->process == PROC_DELIVER || c->process == PROC_RELAY) &&
+		    c->pid != 0) {
 			kill(c->pid, SIGKILL);
-			any = true;
+			c->of_old_queue = any = true;
 		}
 	return any;
+}
+
+/* The last of them is gone: the queue need not wait any more. */
+static void
+worker_gone(void)
+{
+	struct child	*c;
+
+	TAILQ_FOREACH(c, &children, entry)
+		if (c->of_old_queue)
+			return;
+	restart_later(child_of(PROC_QUEUE));
 }
 
 static void
 lost(struct child *c, int status)
 {
-	struct child	*q;
+	bool	 old = c->of_old_queue;
 
 	/* Who gives up at the start cannot work here; who is killed can. */
 	if (!all_started && WIFEXITED(status) && c->process != PROC_DELIVER) {
 		parent_give_up(proc_rows[c->process].name);
 		return;
 	}
-	if (c->process == PROC_DELIVER) {
+	c->of_old_queue = false;
+	if (c->process == PROC_DELIVER)
 		child_free(c);
-		if ((q = child_of(PROC_QUEUE)) != NULL && q->pid == 0 &&
-		    !parent_child_any(PROC_DELIVER))
-			restart_later(q);
-		return;
+	else {
+		c->deaths++;
+		c->failures = old || loop_mono() - c->started > LONG_LIFE ? 0 :
+		    c->failures + 1;
+		if (c->process != PROC_QUEUE || !end_old_workers())
+			restart_later(c);
 	}
-	c->deaths++;
-	c->failures = loop_mono() - c->started > LONG_LIFE ? 0 : c->failures + 1;
-	if (c->process != PROC_QUEUE || !wait_for_delivers())
-		restart_later(c);
+	if (old)
+		worker_gone();
 }
 
 bool

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # smtpctl: what it shows of a queue with deferred mail, and how it fails.
 . tests/lib.sh
-plan 53
+plan 84
 
 refused()	# DESCRIPTION EXPECTED-STDERR-PATTERN ARGUMENTS...
 {
@@ -26,6 +26,11 @@ refused "too many arguments" 'now: nothing may stand there' show queue now
 refused "an id is missing" 'an id is missing behind "message"' show message
 refused "not an id" 'xyz: not a message id' show message xyz
 refused "an id of another length" 'abc: not a message id' show message abc
+refused "schedule what" 'an id is missing behind "schedule"' schedule
+refused "pause what" 'an id is missing behind "pause"' pause
+refused "pause all" 'all: not a message id' pause all
+refused "remove, and a word too many" 'now: nothing may stand there' remove all now
+refused "pause mda, and a word too many" '1: nothing may stand there' pause mda 1
 refused "no daemon" 'is smtpd running' -s "$T/nothing" show queue
 refused "a path too long" 'longer than' -s "$(printf '%0200d' 0)" show queue
 
@@ -113,6 +118,42 @@ is "$("$SMTPCTL" show queue | wc -l | tr -d ' ')" 2 "while one reads slowly anot
 wait "$slow_pid"
 is "$(tail -n 100000 "$T/slowly" | cksum)" "$(tail -n 100000 "$T/large" | cksum)" \
     "what was read slowly is whole"
+
+# -- what changes the queue ---------------------------------------------------
+
+field() { "$SMTPCTL" show queue | awk -F'|' -v id="$1" -v n="$2" 'index($1, id) == 1 { print $n }'; }
+field_is() { [ "$(field "$1" "$2")" = "$3" ]; }
+tries=$(field "$evpid" 9)
+is "$("$SMTPCTL" schedule "$evpid")" "1 scheduled" "schedule an envelope"
+ok "it is tried at once" wait_for "$PATIENCE" field_is "$evpid" 9 $((tries + 1))
+refused "schedule an unknown envelope" "no envelope ${msgid}ffffffff in the queue" \
+    schedule "${msgid}ffffffff"
+refused "remove an unknown message" 'no message 12345678 in the queue' remove 12345678
+
+ok "it is deferred again" wait_for "$PATIENCE" field_is "$msgid" 2 deferred
+is "$("$SMTPCTL" pause "$msgid")" "1 paused" "pause a message"
+is "$(field "$msgid" 2)" paused "its state"
+"$SMTPCTL" schedule all >"$T/all"
+is "$(cat "$T/all")" "2 scheduled" "schedule all"
+sleep 1
+is "$(field "$msgid" 2)" paused "what is paused is not tried"
+is "$("$SMTPCTL" resume "$msgid")" "1 resumed" "resume it"
+ok "it is tried then" wait_for "$PATIENCE" field_is "$msgid" 2 deferred
+
+"$SMTPCTL" pause mda
+ok "stats say that mda is paused" stat_is paused.mda = 1
+printf 'Subject: third\n\n' | "$SENDMAIL" -f "sender@example.org" "$USER_NAME@localhost"
+third=$("$SMTPCTL" show queue | tail -n 1 | cut -d'|' -f1)
+sleep 1
+is "$(field "$third" 2)" ready "while mda is paused nothing is delivered"
+is "$("$SMTPCTL" show hosts)" "" "no destinations: no line"
+"$SMTPCTL" resume mda
+ok "resumed, it is tried" wait_for "$PATIENCE" field_is "$third" 2 deferred
+is "$("$SMTPCTL" remove "$third")" "1 removed" "remove an envelope"
+is "$(field "$third" 2)" "" "it is gone"
+ok "stats count it" stat_is total.removed = 1
+"$SMTPCTL" dump >"$T/dump"
+ok "from the spool too" sh -c '! grep -q "$1" "$2"' - "$third" "$T/dump"
 
 # No descriptor is left: the queue waits, and does not spin.
 queue=$(child queue)

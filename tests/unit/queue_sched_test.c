@@ -5,7 +5,7 @@
  * timers and the spool are the test's own.
  */
 /* objects: smtpd/queue_sched.o smtpd/queue_route.o smtpd/queue_content.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o */
-#include "tests/unit/queue_sched_world.h"
+#include "tests/unit/queue_deliver_world.h"
 
 #define LARGE	(3 * 1024 * 1024)
 

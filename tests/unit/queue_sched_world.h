@@ -4,8 +4,8 @@
 
 /*
  * The queue's schedule without its process: time, timers, spool and log of the
- * test's own, a parent and a deliver at the other ends of real channels.  For
- * queue_sched_test.c and queue_turn_test.c.
+ * test's own, a parent at the other end of a real channel.  For queue_relay_test.c and,
+ * with a deliver (queue_deliver_world.h), queue_sched_test.c and queue_turn_test.c.
  */
 #include <sys/socket.h>
 
@@ -90,18 +90,6 @@ advance_idle(uint64_t seconds)
 {
 	mono += seconds * SECOND + 2;
 	sched_wake();
-}
-
-/* No deliver is left as idle meanwhile. */
-static inline void
-advance(uint64_t seconds)
-{
-	struct route	*r;
-
-	advance_idle(seconds);
-	for (r = route_next(NULL); r != NULL; r = route_next(r))
-		if (r->nrunning == 0)
-			r->heard = mono;
 }
 
 /* -- the spool -- */
@@ -287,15 +275,6 @@ const struct proc_row		 proc_rows[PROC_MAX] = {
 static struct ipc	*parent;	/* the parent's end */
 static int		 wanted;	/* delivers that it was asked for */
 
-/* A deliver's end, and what it was given and has not answered. */
-static struct deliver {
-	struct ipc	*ipc;
-	uint64_t	 job[SLOTS];
-	size_t		 n;
-	uint64_t	 content;	/* bytes that came behind their job */
-	uint32_t	 attempt;	/* of the last job */
-} them;
-
 static void
 parent_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 {
@@ -308,133 +287,15 @@ parent_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 }
 
 static void
-them_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
-{
-	struct ipc_job	 j;
-
-	(void)arg;
-	if (msg == NULL) {
-		ipc_free(ipc);
-		them.ipc = NULL;
-		return;
-	}
-	if (msg->type == IPC_JOB_CONTENT) {
-		ipc_get_u64(msg);
-		them.content += ipc_get_slice(msg).n;
-		return;
-	}
-	assert_int_equal(msg->type, IPC_JOB);
-	assert_true(ipc_get_job(ipc, msg, &j));
-	them.job[them.n++] = j.evpid;
-	them.attempt = j.attempt;
-}
-
-static void
 pair(int fd[2])
 {
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd), 0);
-}
-
-/* A deliver for the user, with so much of a window; the one before is forgotten. */
-static void
-meet(const char *name, uint32_t window)
-{
-	int	 fd[2];
-
-	pair(fd);
-	them = (struct deliver){ 0 };
-	deliver_met(slice_str(name), fd[0]);
-	them.ipc = ipc_new(PROC_DELIVER, PROC_QUEUE, fd[1], them_cb, NULL);
-	ipc_begin(them.ipc, IPC_WINDOW);
-	ipc_put_u32(them.ipc, window);
-	ipc_end(them.ipc);
-}
-
-/* What everybody has to say is read, then users are fed. */
-static void
-turn(struct route *r)
-{
-	ipc_flush_all();
-	if (r->deliver != NULL)
-		ipc_drain(r->deliver);
-	deliver_turn();
-	ipc_flush_all();
-	ipc_drain(parent);
-	if (them.ipc != NULL)
-		ipc_drain(them.ipc);
-}
-
-static void
-say(uint64_t evpid, enum job_result result)
-{
-	ipc_begin(them.ipc, IPC_RESULT);
-	ipc_put_u64(them.ipc, evpid);
-	ipc_put_u8(them.ipc, (uint8_t)result);
-	ipc_put_slice(them.ipc, SLICE("why"));
-	ipc_end(them.ipc);
-}
-
-/* Answers all that it was given. */
-static void
-say_all(struct route *r, enum job_result result)
-{
-	size_t	 i;
-
-	for (i = 0; i < them.n; i++)
-		say(them.job[i], result);
-	them.n = 0;
-	turn(r);
-}
-
-static void
-die(struct route *r)
-{
-	ipc_free(them.ipc);
-	them = (struct deliver){ 0 };
-	turn(r);
 }
 
 /* -- messages -- */
 
 static uint64_t	 evpids;		/* the last one */
 static uint32_t	 msgids;
-
-static struct envelope *
-add(struct message *m, const char *name, int64_t ttl)
-{
-	const struct ipc_envelope	 from = { .msgid = m->msgid,
-	    .evpid = evpids = (uint64_t)m->msgid << 32 | (m->n + 1),
-	    .ttl = ttl, .action = SLICE("a"), .route = slice_str(name),
-	    .rcpt = SLICE("r"), .dest = SLICE("d") };
-	struct envelope			*e = message_add(m, &from);
-
-	assert_non_null(e);
-	return e;
-}
-
-/* A message of one envelope for the user, known as evpids, not yet scheduled. */
-static struct envelope *
-mail(const char *name, uint64_t size, int64_t ttl)
-{
-	struct message		*m = message_new(++msgids);
-	const struct ipc_commit	 c = { .msgid = msgids, .size = size,
-	    .sender = SLICE(""), .helo = SLICE(""), .src = SLICE("") };
-
-	assert_non_null(m);
-	assert_int_equal(message_fill(m, &c, queue_now()), 0);
-	m->recno = msgids % nitems(sizes);
-	sizes[m->recno] = size;
-	return add(m, name, ttl);
-}
-
-static struct route *
-user(const char *name)
-{
-	struct route	*r = route_get(ROUTE_USER, SLICE(""), slice_str(name));
-
-	assert_non_null(r);
-	return r;
-}
 
 static enum spool_state
 last_state(void)

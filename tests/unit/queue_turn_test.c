@@ -4,7 +4,7 @@
  * delivers that are about to end.
  */
 /* objects: smtpd/queue_sched.o smtpd/queue_route.o smtpd/queue_content.o smtpd/queue_fate.o smtpd/queue_deliver.o smtpd/queue_message.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o */
-#include "tests/unit/queue_sched_world.h"
+#include "tests/unit/queue_deliver_world.h"
 
 /* A clock that is set, back or forward, neither delays nor hastens a try. */
 static void
