@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The I/O of a session, bufferless at rest, with libtls where asked.
- * Used by smtp.
+ * Used by smtp and relay.
  */
 #include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -50,6 +52,8 @@ wanted(const struct io *io)
 {
 	short	 what = 0;
 
+	if (io->connecting)
+		return EV_WRITE;
 	if (io->handshake)
 		return io->out_len > 0 ? EV_WRITE : io->tls_wants;
 	if (io->out_len > 0)
@@ -87,6 +91,89 @@ io_open(struct io *io, int fd, io_cb cb)
 	io->cb = cb;
 	event_assign(&io->ev, loop_base, fd, EV_READ, event_cb, io);
 	rearm(io);
+}
+
+static socklen_t
+sockaddr_size(const struct sockaddr *sa)
+{
+	return sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+	    sizeof(struct sockaddr_in);
+}
+
+/* A non-blocking connect that is under way, or -1. */
+static int
+connecting_socket(const struct sockaddr *to, const struct sockaddr *from)
+{
+	int	 on = 1, error, fd;
+
+	fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	/* What is written together goes out together: nothing is gained by waiting. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* A port is chosen at connect, so that destinations may share it. */
+	if (from != NULL)
+		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	if ((from == NULL || bind(fd, from, sockaddr_size(from)) == 0) &&
+	    (connect(fd, to, sockaddr_size(to)) == 0 || errno == EINPROGRESS))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+io_connect(struct io *io, const struct sockaddr *to, const struct sockaddr *from,
+    io_cb cb)
+{
+	int	 fd = connecting_socket(to, from);
+
+	if (fd == -1)
+		return -1;
+	memset(io, 0, sizeof(*io));
+	io->fd = fd;
+	io->cb = cb;
+	io->client = io->connecting = true;
+	event_assign(&io->ev, loop_base, fd, EV_WRITE, event_cb, io);
+	rearm(io);
+	return 0;
+}
+
+static void
+connected(struct io *io)
+{
+	socklen_t	 n = sizeof(io->error);
+
+	if (getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &io->error, &n) == -1)
+		io->error = errno;
+	if (io->error != 0) {
+		io->cb(io, IO_CLOSED);
+		return;
+	}
+	io->connecting = false;
+	rearm(io);
+	io->cb(io, IO_CONNECTED);
+}
+
+const char *
+io_error(const struct io *io)
+{
+	const char	*why = io->handshake ? tls_error(io->tls) : NULL;
+
+	if (why != NULL)
+		return why;
+	return io->error != 0 ? strerror(io->error) : "connection closed";
+}
+
+void
+io_local(const struct io *io, struct sockaddr_storage *ss)
+{
+	socklen_t	 n = sizeof(*ss);
+
+	memset(ss, 0, n);
+	if (getsockname(io->fd, (struct sockaddr *)ss, &n) == -1)
+		ss->ss_family = AF_UNSPEC;
 }
 
 /* Reads what the peer still sent, or the close would reset our last reply away. */
@@ -185,8 +272,10 @@ io_recv(struct io *io, char *p, size_t size)
 		do
 			n = recv(io->fd, p, size, 0);
 		while (n == -1 && errno == EINTR);
-		if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK)
+		if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK) {
+			io->error = errno;
 			return 0;
+		}
 		return n;
 	}
 	/* A record at a time: take all that is there, no event tells of the rest. */
@@ -327,8 +416,11 @@ flush(struct io *io)
 		if (n == -1)
 			return false;
 		if (n == -2) {
-			/* Nobody reads: as if written, the end is near. */
-			io->ended = true;
+			/*
+			 * Nobody reads: as if written, the end is near.  A
+			 * server may have said why, so a client reads on to it.
+			 */
+			io->ended = !io->client;
 			n = io->out_len;
 		}
 		io->out_off += n;
@@ -416,6 +508,15 @@ io_finish(struct io *io)
 	mark_dirty(io);
 }
 
+static void
+begin_handshake(struct io *io)
+{
+	io->handshake = true;
+	io->tls_wants = EV_READ;
+	io_consume(io, io_input(io).n);
+	mark_dirty(io);
+}
+
 int
 io_accept_tls(struct io *io, struct tls *ctx)
 {
@@ -423,10 +524,20 @@ io_accept_tls(struct io *io, struct tls *ctx)
 		log_warnx("tls_accept_socket: %s", tls_error(ctx));
 		return -1;
 	}
-	io->handshake = true;
-	io->tls_wants = EV_READ;
-	io_consume(io, io_input(io).n);
-	mark_dirty(io);
+	begin_handshake(io);
+	return 0;
+}
+
+int
+io_start_tls(struct io *io, struct tls *ctx, const char *servername)
+{
+	if (tls_connect_socket(ctx, io->fd, servername) == -1) {
+		log_warnx("tls_connect_socket %s: %s", servername, tls_error(ctx));
+		tls_free(ctx);
+		return -1;
+	}
+	io->tls = ctx;
+	begin_handshake(io);
 	return 0;
 }
 
@@ -447,6 +558,10 @@ event_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (what & EV_TIMEOUT) {
 		io->cb(io, io->finishing ? IO_CLOSED : IO_TIMEOUT);
+		return;
+	}
+	if (io->connecting) {
+		connected(io);
 		return;
 	}
 	if (io->handshake && io->out_len == 0) {

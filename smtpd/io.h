@@ -17,9 +17,12 @@
 
 #include "lib/slice.h"
 
+struct sockaddr;
+struct sockaddr_storage;
 struct tls;
 
 enum io_event {
+	IO_CONNECTED,		/* io_connect() came through */
 	IO_INPUT,		/* io_input() has more than before */
 	IO_SECURED,		/* the TLS handshake is done */
 	IO_DRAINED,		/* output was backed up and is gone */
@@ -42,7 +45,9 @@ struct io {
 	int		 fd;
 	short		 events;	/* EV_READ, EV_WRITE as waited for */
 	short		 tls_wants;	/* direction a TLS call waits for */
+	int		 error;		/* errno that ended it, or 0 */
 	bool		 paused, muted, handshake, finishing, backed_up, dirty, ended;
+	bool		 client, connecting;	/* we opened it */
 	bool		 lingers;	/* its timer is the one of the end */
 };
 
@@ -50,7 +55,17 @@ struct io {
 void	io_init(int64_t idle);
 
 void	io_open(struct io *, int fd, io_cb);
+/*
+ * Opens a connection to an address, from another one (NULL: as the system
+ * chooses).  IO_CONNECTED or IO_CLOSED follows; -1 with errno: it cannot begin,
+ * and there is nothing to close.
+ */
+int	io_connect(struct io *, const struct sockaddr *to, const struct sockaddr *from, io_cb);
 void	io_close(struct io *);
+/* At IO_CLOSED: why, in words: "Connection refused"; of a TLS handshake, libtls's. */
+const char *io_error(const struct io *);
+/* Our end of the connection. */
+void	io_local(const struct io *, struct sockaddr_storage *);
 
 /* Bytes not yet consumed; valid until the next call on this io or the callback's end. */
 struct slice	io_input(const struct io *);
@@ -72,6 +87,11 @@ bool	io_backed_up(struct io *);
  * ctx is a tls_server() that is configured.
  */
 int	io_accept_tls(struct io *, struct tls *ctx);
+/*
+ * The same as the client.  ctx is a tls_client() that is configured, and the
+ * io's from now on, whatever comes; servername is for SNI and verification.
+ */
+int	io_start_tls(struct io *, struct tls *ctx, const char *servername);
 /* Text of smtpd-report(7): "TLSv1.3:CIPHER:256". */
 size_t	io_tls_text(const struct io *, char *buf, size_t size);
 

@@ -85,6 +85,18 @@ report_link_tls(const struct report_source *src, struct slice tls)
 }
 
 void
+report_link_auth(const struct report_source *src, const char *result,
+    struct slice username)
+{
+	const struct report_value v[] = {
+		{ RF_RESULT,	.token = result },
+		{ RF_USERNAME,	.text = safe(username, true) },
+	};
+
+	send(src, EV_LINK_AUTH, v, nitems(v));
+}
+
+void
 report_link_disconnect(const struct report_source *src)
 {
 	send(src, EV_LINK_DISCONNECT, NULL, 0);

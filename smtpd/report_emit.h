@@ -22,6 +22,9 @@ void	report_link_greeting(const struct report_source *, struct slice hostname);
 void	report_link_identify(const struct report_source *, enum method,
 	    struct slice identity);
 void	report_link_tls(const struct report_source *, struct slice tls);
+/* result: "pass", "fail", "error". */
+void	report_link_auth(const struct report_source *, const char *result,
+	    struct slice username);
 void	report_link_disconnect(const struct report_source *);
 void	report_tx_begin(const struct report_source *, uint32_t msgid);
 void	report_tx_mail(const struct report_source *, uint32_t msgid,

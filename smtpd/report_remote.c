@@ -27,6 +27,7 @@ static struct gap {
 } gaps[SUBSYSTEM_MAX];
 
 static struct ipc	*smtp;
+static uint64_t		 at;
 
 static void
 send_batch(enum subsystem subsystem, enum dialect d)
@@ -92,7 +93,8 @@ static void
 remote_send(const struct report_source *src, enum event_id event,
     const struct report_value *v, size_t n)
 {
-	const struct report_head head = { src->subsystem, loop_wall(), src->session };
+	const struct report_head head = { src->subsystem,
+	    at != 0 ? at : loop_wall(), src->session };
 	struct gap		*g = &gaps[src->subsystem];
 
 	if (smtp == NULL)
@@ -131,6 +133,23 @@ report_remote_init(void)
 				batches[s][c->dialect].wanted = true;
 	report_to(remote_send);
 	loop_at_end(send_all);
+}
+
+bool
+report_remote_wanted(enum subsystem subsystem)
+{
+	enum dialect	 d;
+
+	for (d = 0; d < DIALECT_MAX; d++)
+		if (batches[subsystem][d].wanted)
+			return true;
+	return false;
+}
+
+void
+report_remote_at(uint64_t time)
+{
+	at = time;
 }
 
 void

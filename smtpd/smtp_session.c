@@ -380,6 +380,8 @@ io_event(struct io *io, enum io_event event)
 	case IO_CLOSED:
 		closed(s);
 		break;
+	case IO_CONNECTED:	/* of what we open */
+		break;
 	}
 }
 

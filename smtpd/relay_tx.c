@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A job on a connection: MAIL, its recipients, DATA or BDAT, and what the
+ * server says to each.  How content is sent is in relay_content.c.  relay
+ * process.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "smtpd/dsn.h"
+#include "smtpd/loop.h"
+#include "smtpd/proc.h"
+#include "smtpd/relay.h"
+#include "smtpd/relay_content.h"
+
+#define COMMAND_SIZE	(2 * 1024 + DSN_ORCPT_MAX)
+
+static void	go_on(struct conn *);
+
+static bool
+offers(const struct conn *c, enum smtp_ext_bit bit)
+{
+	return (c->ext.offered & bit) != 0;
+}
+
+static enum job_result
+job_result(const struct relay_reply *r)
+{
+	return relay_reply_result(r) == RESULT_PERMFAIL ? JOB_PERMFAIL :
+	    JOB_TEMPFAIL;
+}
+
+static void
+answer(struct conn *c, struct job_rcpt *r, enum job_result result,
+    unsigned flags, struct slice reply)
+{
+	relay_job_answer(c->job, r, result, flags, slice_str(c->name),
+	    slice_str(c->text), reply);
+}
+
+/* -- what cannot be sent there -- */
+
+static bool
+is_ascii(struct slice s)
+{
+	size_t	 i;
+
+	for (i = 0; i < s.n; i++)
+		if ((s.p[i] & 0x80) != 0)
+			return false;
+	return true;
+}
+
+/* Bytes as RFC 1870 counts them: with CRLFs, without stuffed dots. */
+static uint64_t
+wire_size(const struct job *j)
+{
+	return j->size + (j->scanned ? j->lines : j->size / 32);
+}
+
+static bool
+needs_utf8(const struct conn *c)
+{
+	const struct job	*j = c->job;
+
+	if (!is_ascii(c->sender))
+		return true;
+	return (j->body & BODY_SMTPUTF8) != 0 &&
+	    (!j->scanned || j->eightbit_header);
+}
+
+static void
+refuse_all(struct conn *c, const char *why)
+{
+	relay_job_answer_all(c->job, JOB_PERMFAIL, 0, slice_str(c->name),
+	    slice_str(c->text), slice_str(why));
+}
+
+/* Answers those whom the server offers too little for.  Mail is never changed to fit. */
+static void
+judge_extensions(struct conn *c)
+{
+	struct job	*j = c->job;
+	uint32_t	 i;
+
+	if (offers(c, SMTP_EXT_SIZE) && c->ext.size_max > 0 &&
+	    j->size + (j->scanned ? j->lines : 0) > c->ext.size_max)
+		refuse_all(c, "552 5.3.4 The message is larger than the server takes");
+	else if (!offers(c, SMTP_EXT_8BITMIME) && j->eightbit)
+		refuse_all(c, "554 5.6.3 The message has 8-bit content, which the server does not offer to take");
+	else if (!offers(c, SMTP_EXT_SMTPUTF8) && needs_utf8(c))
+		refuse_all(c, "554 5.6.7 The message needs SMTPUTF8, which the server does not offer");
+	else if (!offers(c, SMTP_EXT_SMTPUTF8))
+		for (i = 0; i < j->nrcpt; i++)
+			if (!is_ascii(j->rcpt[i].dest))
+				answer(c, &j->rcpt[i], JOB_PERMFAIL, 0,
+				    SLICE("554 5.6.7 The address needs SMTPUTF8, which the server does not offer"));
+}
+
+/* -- the sender -- */
+
+/* mail-from ADDRESS or @DOMAIN replaces it, srs rewrites it; null stays null. */
+static int
+choose_sender(struct conn *c)
+{
+	const struct relay	*r = &c->dest->relay;
+	struct slice		 from = c->job->sender;
+	char			 alias[sizeof(proc_conf->hostname) + 1];
+	const char		*at = from.n == 0 ? NULL : memrchr(from.p, '@', from.n);
+	int			 n;
+
+	c->sender = from;
+	if (from.n == 0)
+		return 0;
+	if (r->mail_from != NULL) {
+		n = snprintf(c->path, sizeof(c->path), "%.*s%s",
+		    r->mail_from[0] != '@' ? 0 :
+		    (int)(at == NULL ? from.n : (size_t)(at - from.p)), from.p,
+		    r->mail_from);
+		if (n < 0 || (size_t)n >= sizeof(c->path))
+			return -1;
+	} else if (r->srs && proc_conf->srs_key != NULL) {
+		snprintf(alias, sizeof(alias), "%s", proc_conf->hostname);
+		n = srs_forward(proc_conf->srs_key, from, slice_str(alias),
+		    (int64_t)(loop_wall() / 1000000), c->path);
+		if (n <= 0)
+			return n;
+	} else
+		return 0;
+	c->sender = slice_make(c->path, (size_t)n);
+	return 0;
+}
+
+/* -- commands -- */
+
+static size_t
+mail_command(const struct conn *c, char *buf, size_t size)
+{
+	static const char *const rets[RET_MAX] = { "", " RET=FULL", " RET=HDRS" };
+	const struct job	*j = c->job;
+	char			 sized[32] = "";
+	bool			 dsn = offers(c, SMTP_EXT_DSN);
+	int			 n;
+
+	if (offers(c, SMTP_EXT_SIZE))
+		snprintf(sized, sizeof(sized), " SIZE=%llu",
+		    (unsigned long long)wire_size(j));
+	n = snprintf(buf, size, "MAIL FROM:<%.*s>%s%s%s%s%s%.*s",
+	    (int)c->sender.n, c->sender.p, sized,
+	    c->body8 ? " BODY=8BITMIME" : "", c->utf8 ? " SMTPUTF8" : "",
+	    dsn && j->ret < RET_MAX ? rets[j->ret] : "",
+	    dsn && j->envid.n > 0 ? " ENVID=" : "",
+	    dsn ? (int)j->envid.n : 0, j->envid.p);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+static void
+notify_words(unsigned notify, char *buf, size_t size)
+{
+	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
+	unsigned		 i;
+
+	buf[0] = '\0';
+	for (i = 0; i < 4; i++)
+		if (notify & 1u << i) {
+			strlcat(buf, buf[0] == '\0' ? " NOTIFY=" : ",", size);
+			strlcat(buf, words[i], size);
+		}
+}
+
+static size_t
+rcpt_command(const struct conn *c, const struct job_rcpt *r, char *buf, size_t size)
+{
+	char	 notify[64] = "";
+	bool	 dsn = offers(c, SMTP_EXT_DSN);
+	int	 n;
+
+	if (dsn)
+		notify_words(r->notify, notify, sizeof(notify));
+	n = snprintf(buf, size, "RCPT TO:<%.*s>%s%s%.*s", (int)r->dest.n,
+	    r->dest.p, notify, dsn && r->orcpt.n > 0 ? " ORCPT=" : "",
+	    dsn ? (int)r->orcpt.n : 0, r->orcpt.p);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+/* Command number i of the transaction; the text that is sent is the text that is reported. */
+static struct slice
+command(const struct conn *c, uint32_t i, char *buf, size_t size)
+{
+	if (i == 0)
+		return slice_make(buf, mail_command(c, buf, size));
+	if (i <= c->nrcpt)
+		return slice_make(buf, rcpt_command(c, &c->job->rcpt[i - 1], buf, size));
+	return SLICE("DATA");
+}
+
+static void
+report_command(struct conn *c, uint32_t i)
+{
+	char	 buf[COMMAND_SIZE];
+
+	conn_report_client(c, command(c, i, buf, sizeof(buf)));
+}
+
+static void
+send_command(struct conn *c)
+{
+	char		 buf[COMMAND_SIZE];
+	struct slice	 s = command(c, c->next, buf, sizeof(buf) - 2);
+
+	c->next++;
+	if (s.p != buf) {
+		conn_send(c, "DATA\r\n", 6);
+		return;
+	}
+	memcpy(buf + s.n, "\r\n", 2);
+	conn_send(c, buf, s.n + 2);
+}
+
+static bool
+all_answered(const struct conn *c)
+{
+	return c->await == c->next;
+}
+
+/* The envelope in one piece where the server allows that, its end included. */
+static void
+send_envelope(struct conn *c)
+{
+	bool	 pipelining = offers(c, SMTP_EXT_PIPELINING);
+
+	do
+		send_command(c);
+	while (pipelining && c->next <= c->nrcpt);
+	if (pipelining && !offers(c, SMTP_EXT_CHUNKING))
+		send_command(c);
+	else if (pipelining && c->job->content.p != NULL)
+		content_begin(c);
+	conn_enter(c, CONN_ENVELOPE);
+}
+
+/* -- begin -- */
+
+static void
+start(struct conn *c)
+{
+	struct job	*j = c->job;
+
+	c->nrcpt = relay_job_rewind(j);
+	c->next = c->await = c->accepted = c->answered = 0;
+	c->begun = c->committed = c->end_sent = c->bdat = c->last_chunk =
+	    c->data_reported = false;
+	c->nchunks = 0;
+	c->bol = true;
+	c->offset = c->wire = 0;
+	c->body8 = offers(c, SMTP_EXT_8BITMIME) &&
+	    ((j->body & BODY_8BITMIME) != 0 || j->eightbit);
+	c->utf8 = offers(c, SMTP_EXT_SMTPUTF8) &&
+	    ((j->body & BODY_SMTPUTF8) != 0 || needs_utf8(c));
+	send_envelope(c);
+}
+
+/* The job is over, or a part of it that another transaction follows. */
+static void
+leave(struct conn *c)
+{
+	struct job	*j = c->job;
+
+	c->job = NULL;
+	j->conn = NULL;
+	/* What it asked for comes, and is not for whoever has it next. */
+	j->stale += c->fetching;
+	c->begun = c->end_sent = c->fetching = c->scanning = false;
+	c->nchunks = 0;
+	if (j->left > 0)
+		dest_retry(c->dest, j);
+	else
+		relay_job_free(j);
+}
+
+/* What is in it is known, or as far as it will be. */
+static bool
+begin_scanned(struct conn *c)
+{
+	judge_extensions(c);
+	if (c->job->left == 0) {
+		leave(c);
+		return false;
+	}
+	start(c);
+	return true;
+}
+
+bool
+relay_tx_begin(struct conn *c, struct job *j)
+{
+	c->job = j;
+	j->conn = c;
+	if (choose_sender(c) == -1) {
+		refuse_all(c, "553 5.1.7 The sender would become too long");
+		leave(c);
+		return false;
+	}
+	if (!j->scanned && j->content.p != NULL)
+		relay_job_scan(j);
+	if (!j->scanned && (!offers(c, SMTP_EXT_8BITMIME) ||
+	    (j->body & BODY_SMTPUTF8) != 0)) {
+		content_scan(c);
+		return true;
+	}
+	return begin_scanned(c);
+}
+
+void
+relay_tx_scanned(struct conn *c)
+{
+	if (!begin_scanned(c))
+		conn_next(c);
+}
+
+/* -- end -- */
+
+static void
+finish(struct conn *c)
+{
+	leave(c);
+	conn_next(c);
+}
+
+static void
+report_rollback(struct conn *c)
+{
+	if (!c->begun)
+		return;
+	c->begun = false;
+	report_tx_rollback(&c->source, c->job->msgid);
+	report_tx_reset(&c->source, c->job->msgid);
+}
+
+/* The transaction is still open at the server, and leads nowhere. */
+static void
+reset(struct conn *c)
+{
+	conn_send(c, "RSET\r\n", 6);
+	conn_enter(c, CONN_RSET);
+}
+
+void
+relay_tx_rset_reply(struct conn *c, const struct relay_reply *r)
+{
+	conn_report_client(c, SLICE("RSET"));
+	report_rollback(c);
+	conn_report_server(c, r);
+	if (r->code / 100 == 2)
+		finish(c);
+	else
+		conn_lost(c, r->first);
+}
+
+/* Those whom the server had accepted. */
+static void
+answer_accepted(struct conn *c, enum job_result result, unsigned flags,
+    struct slice reply)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < c->nrcpt; i++)
+		if (c->job->rcpt[i].state == RCPT_ACCEPTED)
+			answer(c, &c->job->rcpt[i], result, flags, reply);
+}
+
+/* -- replies -- */
+
+static void
+mail_reply(struct conn *c, const struct relay_reply *r)
+{
+	uint32_t	 msgid = c->job->msgid, i;
+	enum result	 result = relay_reply_result(r);
+
+	report_command(c, 0);
+	if (result == RESULT_OK) {
+		c->begun = true;
+		report_tx_begin(&c->source, msgid);
+	}
+	report_tx_mail(&c->source, result == RESULT_OK ? msgid : 0, result,
+	    c->sender);
+	conn_report_server(c, r);
+	if (result != RESULT_OK)
+		for (i = 0; i < c->nrcpt; i++)
+			answer(c, &c->job->rcpt[i], job_result(r), 0, r->first);
+}
+
+/* Too many for one transaction: the next takes more (RFC 5321 4.5.3.1.10). */
+static bool
+is_too_many(const struct conn *c, const struct relay_reply *r)
+{
+	return (r->code == 452 || r->code == 552) && c->accepted > 0;
+}
+
+static void
+rcpt_reply(struct conn *c, const struct relay_reply *r)
+{
+	struct job_rcpt	*rcpt = &c->job->rcpt[c->await - 1];
+	enum result	 result = relay_reply_result(r);
+
+	report_command(c, c->await);
+	if (c->begun) {
+		if (result == RESULT_OK)
+			report_tx_envelope(&c->source, c->job->msgid, rcpt->evpid);
+		report_tx_rcpt(&c->source, c->job->msgid, result, rcpt->dest);
+	}
+	conn_report_server(c, r);
+	if (!c->begun)
+		return;
+	if (result == RESULT_OK) {
+		rcpt->state = RCPT_ACCEPTED;
+		c->accepted++;
+	} else if (!is_too_many(c, r))
+		answer(c, rcpt, job_result(r), 0, r->first);
+}
+
+/* To DATA: 354, or nothing of it goes on. */
+static void
+data_reply(struct conn *c, const struct relay_reply *r)
+{
+	bool	 go = r->code == 354;
+
+	report_command(c, c->await);
+	if (c->begun && (go || c->accepted > 0))
+		report_tx_data(&c->source, c->job->msgid, go ? RESULT_OK :
+		    job_result(r) == JOB_PERMFAIL ? RESULT_PERMFAIL : RESULT_TEMPFAIL);
+	conn_report_server(c, r);
+	if (go)
+		content_begin(c);
+	else
+		answer_accepted(c, job_result(r), 0, r->first);
+}
+
+/* All that was sent is answered: what follows? */
+static void
+go_on(struct conn *c)
+{
+	if (c->bdat)
+		conn_enter(c, CONN_DOT);
+	else if (!c->begun)
+		finish(c);
+	else if (c->next <= c->nrcpt)
+		send_command(c);
+	else if (c->accepted == 0 || c->next > c->nrcpt + 1)
+		reset(c);
+	else if (offers(c, SMTP_EXT_CHUNKING))
+		content_begin(c);
+	else
+		send_command(c);
+}
+
+void
+relay_tx_reply(struct conn *c, const struct relay_reply *r)
+{
+	uint32_t	 i = c->await;
+
+	if (r->code == 421) {
+		report_command(c, i);
+		conn_report_server(c, r);
+		c->await++;
+		conn_lost(c, r->first);
+		return;
+	}
+	if (all_answered(c)) {
+		/* To nothing that was asked. */
+		conn_report_server(c, r);
+		conn_lost(c, SLICE("envelope: a reply to no command"));
+		return;
+	}
+	if (i == 0)
+		mail_reply(c, r);
+	else if (i <= c->nrcpt)
+		rcpt_reply(c, r);
+	else
+		data_reply(c, r);
+	c->await++;
+	c->deadline = loop_mono() + 300 * 1000000000ULL;
+	if (all_answered(c) && c->state == CONN_ENVELOPE)
+		go_on(c);
+}
+
+/* The end of data was accepted, or not: for all, or (LMTP) for the next of them. */
+static void
+end_answered(struct conn *c, const struct relay_reply *r)
+{
+	bool		 ok = relay_reply_result(r) == RESULT_OK;
+	enum job_result	 result = ok ? JOB_DONE : job_result(r);
+	unsigned	 flags = ok && offers(c, SMTP_EXT_DSN) ? RELAYED_DSN : 0;
+	uint32_t	 i;
+
+	if (!c->dest->relay.lmtp) {
+		answer_accepted(c, result, flags, r->first);
+		c->answered = c->accepted;
+		return;
+	}
+	for (i = 0; i < c->nrcpt; i++)
+		if (c->job->rcpt[i].state == RCPT_ACCEPTED) {
+			answer(c, &c->job->rcpt[i], result, flags, r->first);
+			break;
+		}
+	c->answered++;
+}
+
+/* tx-commit with the first that was accepted, or tx-rollback with the last. */
+static void
+report_end(struct conn *c, const struct relay_reply *r, bool last)
+{
+	bool	 ok = relay_reply_result(r) == RESULT_OK && c->accepted > 0;
+
+	if (!c->begun)
+		return;
+	if (ok && !c->committed) {
+		c->committed = true;
+		report_tx_commit(&c->source, c->job->msgid, c->wire);
+	}
+	if (!last)
+		return;
+	if (c->committed) {
+		c->begun = false;
+		report_tx_reset(&c->source, c->job->msgid);
+	} else
+		report_rollback(c);
+}
+
+void
+relay_tx_end_reply(struct conn *c, const struct relay_reply *r)
+{
+	bool	 last, failed = relay_reply_result(r) != RESULT_OK;
+
+	if (c->scanning || (c->bdat && content_chunk_reply(c, r)))
+		return;
+	if (!c->end_sent || c->nchunks > 0) {
+		/* It wants no more of what is being sent. */
+		conn_report_server(c, r);
+		if (failed && r->code != 421)
+			answer_accepted(c, job_result(r), 0, r->first);
+		conn_lost(c, r->first);
+		return;
+	}
+	if (c->bdat && c->begun && c->accepted == 0 && failed) {
+		conn_report_server(c, r);
+		reset(c);
+		return;
+	}
+	last = !c->dest->relay.lmtp || c->answered + 1 >= c->accepted;
+	if (!c->bdat && c->answered == 0)
+		conn_report_client(c, SLICE("."));
+	report_end(c, r, last);
+	conn_report_server(c, r);
+	end_answered(c, r);
+	if (!last)
+		return;
+	if (!failed && c->accepted > 0)
+		dest_success(c->dest);
+	if (r->code == 421)
+		conn_lost(c, r->first);
+	else
+		finish(c);
+}
+
+/* -- loss -- */
+
+/* Commands that nobody answered were sent all the same. */
+static void
+report_unanswered(struct conn *c)
+{
+	char		 buf[64];
+	uint32_t	 i;
+
+	if (c->state == CONN_RSET)
+		conn_report_client(c, SLICE("RSET"));
+	if (c->state == CONN_ENVELOPE)
+		for (; c->await < c->next; c->await++)
+			report_command(c, c->await);
+	for (i = 0; i < c->nchunks; i++)
+		conn_report_client(c, slice_make(buf,
+		    content_bdat_command(c, i, buf, sizeof(buf))));
+	if (c->state == CONN_DOT && !c->bdat && c->begun)
+		conn_report_client(c, SLICE("."));
+}
+
+void
+relay_tx_lost(struct conn *c, struct slice reply)
+{
+	struct job	*j = c->job;
+	bool		 stale = c->messages > 1 && c->state == CONN_ENVELOPE &&
+			    c->await == 0;
+
+	report_unanswered(c);
+	if (c->begun && c->committed) {
+		c->begun = false;
+		report_tx_reset(&c->source, j->msgid);
+	}
+	report_rollback(c);
+	if (c->end_sent)
+		answer_accepted(c, JOB_TEMPFAIL, RELAYED_UNSURE, reply);
+	/* That a server closed what it had kept open says nothing of the message. */
+	if (!stale)
+		j->tries++;
+	if (j->left > 0 && dest_gives_up(c->dest, j))
+		relay_job_answer_all(j, JOB_TEMPFAIL, 0, slice_str(c->name),
+		    slice_str(c->text), reply);
+	leave(c);
+}

@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TESTS_UNIT_RELAY_WORLD_H
+#define TESTS_UNIT_RELAY_WORLD_H
+
+/*
+ * The world around relay in unit tests: a queue that gives jobs and notes the
+ * answers, a dns and a lookup that answer from what the test says, a bus that
+ * notes the events, a clock that can be moved, and servers on loopback that
+ * play a script: a letter, a blank and a text a line.
+ *
+ *	S TEXT	the server says it
+ *	s N	it says so many lines of "250-x", without an end
+ *	C TEXT	the client says it; a * at the end stands for any rest
+ *	D TEXT	the client sends content, lines joined by `/`, and the dot
+ *	B TEXT	the same by BDAT: so many octets as the C line before says
+ *	X	it closes
+ *	R	it closes with a reset
+ *	T	it begins TLS
+ *	W	it says nothing any more
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+#include <tls.h>
+
+#include "lib/nitems.h"
+#include "smtpd/dsn.h"
+#include "smtpd/log.h"
+#include "smtpd/loop.h"
+#include "smtpd/proc.h"
+#include "smtpd/relay.h"
+#include "smtpd/report_remote.h"
+#include "smtpd/table.h"
+
+const struct proc_row	 proc_rows[PROC_MAX] = {
+	[PROC_PARENT] = { .name = "parent" }, [PROC_SMTP] = { .name = "smtp" },
+	[PROC_LOOKUP] = { .name = "lookup" }, [PROC_DNS] = { .name = "dns" },
+	[PROC_QUEUE] = { .name = "queue" }, [PROC_RELAY] = { .name = "relay" },
+};
+enum process	 proc_self = PROC_RELAY;
+struct conf	*proc_conf;
+
+#define SERVERS	8
+
+static struct {
+	uint64_t	 skipped;	/* ns that the clock is ahead */
+	void		 (*hooks[8])(void);
+	size_t		 nhooks;
+	bool		 again, stopped;
+	unsigned	 quiet;		/* turns in which nothing happened */
+
+	struct ipc	*queue;		/* the other ends of relay's channels */
+	char		 results[16384];
+	unsigned	 nresults;
+	char		 events[65536];
+	const char	*content;	/* what FETCH reads */
+	size_t		 ncontent;
+	bool		 lose_content;
+	unsigned	 fetches;
+
+	struct ipc_host	 hosts[8];
+	unsigned	 nhosts;
+	enum resolved	 resolved;
+	bool		 dns_silent;
+	const char	*answers[4];	/* of enum query; NULL: not in the table */
+
+	int		 listener;
+	uint16_t	 port;
+	const char	*scripts[SERVERS];
+	unsigned	 naccepted;
+} world;
+
+/* -- the loop, with a clock of its own -- */
+
+struct event_base	*loop_base;
+
+void
+loop_at_end(void (*fn)(void))
+{
+	world.hooks[world.nhooks++] = fn;
+}
+
+void
+loop_again(void)
+{
+	world.again = true;
+}
+
+void
+loop_stop(void)
+{
+	world.stopped = true;
+}
+
+uint64_t
+loop_mono(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec +
+	    world.skipped;
+}
+
+uint64_t
+loop_wall(void)
+{
+	return 1700000000000000ULL;
+}
+
+static void
+late_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	world.quiet++;
+}
+
+/* One turn; waits at most ms for an event. */
+static void
+world_turn(int ms)
+{
+	static struct event	 timer;
+	struct timeval		 tv = { 0, ms * 1000 };
+	size_t			 i;
+
+	if (!event_initialized(&timer))
+		evtimer_assign(&timer, loop_base, late_cb, NULL);
+	if (world.again)
+		tv.tv_usec = 0;
+	event_add(&timer, &tv);
+	event_base_loop(loop_base, EVLOOP_ONCE);
+	world.again = false;
+	for (i = 0; i < world.nhooks; i++)
+		world.hooks[i]();
+}
+
+/* Until nothing happens any more. */
+static void
+world_settle(void)
+{
+	for (world.quiet = 0; world.quiet < 2;)
+		world_turn(2);
+}
+
+/* -- servers -- */
+
+struct server {
+	int		 fd;
+	struct event	 ev;
+	const char	*at;		/* in the script */
+	char		 in[65536];
+	size_t		 nin;
+	struct tls	*tls;
+	bool		 handshake;
+};
+static struct server	 servers[SERVERS];
+static struct tls	*server_tls;
+
+static void	server_run(struct server *);
+
+static void
+server_close(struct server *s)
+{
+	event_del(&s->ev);
+	if (s->tls != NULL)
+		tls_free(s->tls);
+	s->tls = NULL;
+	close(s->fd);
+	s->fd = -1;
+}
+
+static void
+server_write(struct server *s, const char *p, size_t n)
+{
+	ssize_t	 done;
+
+	while (n > 0) {
+		done = s->tls != NULL ? tls_write(s->tls, p, n) :
+		    write(s->fd, p, n);
+		if (done == TLS_WANT_POLLIN || done == TLS_WANT_POLLOUT)
+			continue;
+		if (done <= 0)
+			return;
+		p += done;
+		n -= (size_t)done;
+	}
+}
+
+static bool
+server_line(struct server *s, char *line, size_t size)
+{
+	char	*lf = memchr(s->in, '\n', s->nin);
+	size_t	 n;
+
+	if (lf == NULL)
+		return false;
+	n = (size_t)(lf - s->in);
+	assert_true(n > 0 && n < size && s->in[n - 1] == '\r');
+	memcpy(line, s->in, n - 1);
+	line[n - 1] = '\0';
+	s->nin -= n + 1;
+	memmove(s->in, lf + 1, s->nin);
+	return true;
+}
+
+static void
+server_expect(const char *got, const char *want, size_t n)
+{
+	if (n > 0 && want[n - 1] == '*' && strncmp(got, want, n - 1) == 0)
+		return;
+	if (strlen(got) != n || strncmp(got, want, n) != 0)
+		fail_msg("the client said: %s\nexpected: %.*s", got, (int)n, want);
+}
+
+/* The lines up to the dot, joined; NULL if it is not there yet. */
+static bool
+server_content(struct server *s, char *text, size_t size)
+{
+	char	*end = memmem(s->in, s->nin, "\r\n.\r\n", 5), *p;
+	size_t	 n;
+
+	text[0] = '\0';
+	if (s->nin >= 3 && memcmp(s->in, ".\r\n", 3) == 0)
+		n = 3;
+	else if (end == NULL)
+		return false;
+	else {
+		n = (size_t)(end - s->in);
+		assert_true(n < size);
+		memcpy(text, s->in, n);
+		text[n] = '\0';
+		n += 5;
+	}
+	s->nin -= n;
+	memmove(s->in, s->in + n, s->nin);
+	while ((p = strstr(text, "\r\n")) != NULL) {
+		*p = '/';
+		memmove(p + 1, p + 2, strlen(p + 2) + 1);
+	}
+	return true;
+}
+
+static bool
+server_octets(struct server *s, const char *want, size_t n)
+{
+	char	 text[1024], *p;
+	size_t	 octets = 0, i;
+
+	for (i = 0; i < n; i++)
+		octets += want[i] == '/' ? 2 : 1;
+	if (s->nin < octets)
+		return false;
+	memcpy(text, s->in, octets);
+	text[octets] = '\0';
+	s->nin -= octets;
+	memmove(s->in, s->in + octets, s->nin);
+	while ((p = strstr(text, "\r\n")) != NULL) {
+		*p = '/';
+		memmove(p + 1, p + 2, strlen(p + 2) + 1);
+	}
+	server_expect(text, want, n);
+	return true;
+}
+
+static void
+server_many(struct server *s, int n)
+{
+	while (n-- > 0)
+		server_write(s, "250-x\r\n", 7);
+}
+
+static void
+server_reset(struct server *s)
+{
+	struct linger	 l = { 1, 0 };
+
+	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	server_close(s);
+}
+
+/* Plays one line of the script; false: it must wait, or is over. */
+static bool
+server_step(struct server *s)
+{
+	char		 line[65536];
+	const char	*text, *end;
+	size_t		 n;
+
+	if (*s->at == '\0' || s->fd == -1 || s->handshake)
+		return false;
+	end = strchr(s->at, '\n');
+	text = s->at[1] == ' ' ? s->at + 2 : s->at + 1;
+	n = (size_t)(end - text);
+	switch (s->at[0]) {
+	case 'S':
+		memcpy(line, text, n);
+		memcpy(line + n, "\r\n", 2);
+		server_write(s, line, n + 2);
+		break;
+	case 's':
+		server_many(s, atoi(text));
+		break;
+	case 'C':
+		if (!server_line(s, line, sizeof(line)))
+			return false;
+		server_expect(line, text, n);
+		break;
+	case 'D':
+		if (!server_content(s, line, sizeof(line)))
+			return false;
+		server_expect(line, text, n);
+		break;
+	case 'B':
+		if (!server_octets(s, text, n))
+			return false;
+		break;
+	case 'X':
+		server_close(s);
+		return false;
+	case 'R':
+		server_reset(s);
+		return false;
+	case 'T':
+		assert_int_equal(tls_accept_socket(server_tls, &s->tls, s->fd), 0);
+		s->handshake = true;
+		break;
+	case 'W':
+		return false;
+	default:
+		fail_msg("script: %s", s->at);
+	}
+	s->at = end + 1;
+	return true;
+}
+
+static void
+server_run(struct server *s)
+{
+	while (server_step(s))
+		;
+}
+
+static void
+server_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct server	*s = arg;
+	ssize_t		 n;
+
+	(void)fd;
+	(void)what;
+	if (s->handshake) {
+		n = tls_handshake(s->tls);
+		if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT)
+			return;
+		s->handshake = false;
+		if (n == -1) {
+			server_close(s);
+			return;
+		}
+		server_run(s);
+		return;
+	}
+	for (;;) {
+		n = s->tls != NULL ?
+		    tls_read(s->tls, s->in + s->nin, sizeof(s->in) - s->nin) :
+		    read(s->fd, s->in + s->nin, sizeof(s->in) - s->nin);
+		if (n <= 0)
+			break;
+		s->nin += (size_t)n;
+		server_run(s);
+		if (s->fd == -1 || s->handshake)
+			return;
+	}
+	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT ||
+	    (n == -1 && s->tls == NULL && errno == EAGAIN))
+		return;
+	server_close(s);
+}
+
+static void
+accept_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct server	*s = &servers[world.naccepted];
+	int		 on = 1;
+
+	(void)what;
+	(void)arg;
+	memset(s, 0, sizeof(*s));
+	s->fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK);
+	assert_int_not_equal(s->fd, -1);
+	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (world.scripts[world.naccepted] == NULL)
+		fail_msg("connection %u has no script", world.naccepted);
+	s->at = world.scripts[world.naccepted++];
+	event_assign(&s->ev, loop_base, s->fd, EV_READ | EV_PERSIST, server_cb, s);
+	event_add(&s->ev, NULL);
+	server_run(s);
+}
+
+static void
+world_listen(void)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+	socklen_t		 n = sizeof(sin);
+	static struct event	 ev;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	world.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(world.listener, (struct sockaddr *)&sin, n), 0);
+	assert_int_equal(listen(world.listener, 16), 0);
+	assert_int_equal(getsockname(world.listener, (struct sockaddr *)&sin, &n), 0);
+	world.port = ntohs(sin.sin_port);
+	event_assign(&ev, loop_base, world.listener, EV_READ | EV_PERSIST,
+	    accept_cb, NULL);
+	event_add(&ev, NULL);
+}
+
+/* -- the other processes -- */
+
+static void
+note_result(const struct ipc_relayed *m)
+{
+	static const char *const names[] = { "done", "tempfail", "permfail" };
+	size_t	 n = strlen(world.results);
+
+	world.nresults++;
+	snprintf(world.results + n, sizeof(world.results) - n,
+	    "%llx %s%s%s%s %.*s: %.*s\n", (unsigned long long)m->evpid,
+	    names[m->result], m->flags & RELAYED_UNREACHED ? " unreached" : "",
+	    m->flags & RELAYED_DSN ? " dsn" : "",
+	    m->flags & RELAYED_UNSURE ? " unsure" : "", (int)m->host.n,
+	    m->host.p, (int)m->reply.n, m->reply.p);
+}
+
+static void
+answer_fetch(struct ipc *ipc, uint64_t job, uint64_t offset, uint32_t bytes)
+{
+	struct slice	 piece = SLICE("");
+
+	world.fetches++;
+	if (!world.lose_content && offset < world.ncontent)
+		piece = slice_make(world.content + offset,
+		    world.ncontent - offset < bytes ?
+		    world.ncontent - offset : bytes);
+	ipc_begin(ipc, IPC_FETCHED);
+	ipc_put_u64(ipc, job);
+	ipc_put_slice(ipc, piece);
+	ipc_end(ipc);
+}
+
+static void
+queue_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	struct ipc_relayed	 m;
+	uint64_t		 job, offset;
+
+	(void)arg;
+	assert_non_null(msg);
+	if (msg->type == IPC_RELAYED) {
+		assert_int_equal(ipc_get_relayed(ipc, msg, &m), 1);
+		note_result(&m);
+		return;
+	}
+	assert_int_equal(msg->type, IPC_FETCH);
+	job = ipc_get_u64(msg);
+	offset = ipc_get_u64(msg);
+	answer_fetch(ipc, job, offset, ipc_get_u32(msg));
+}
+
+static void
+dns_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	struct ipc_resolve	 q;
+	struct ipc_resolved	 a;
+
+	(void)arg;
+	assert_non_null(msg);
+	assert_int_equal(ipc_get_resolve(ipc, msg, &q), 1);
+	if (world.dns_silent)
+		return;
+	a = (struct ipc_resolved){ .id = q.id, .text = SLICE("server.example"),
+	    .fcrdns = FCRDNS_PASS };
+	if (q.kind != RESOLVE_RDNS) {
+		a.result = world.resolved;
+		a.n = world.resolved == RESOLVED_OK ? world.nhosts : 0;
+	}
+	ipc_send_resolved(ipc, &a, world.hosts);
+}
+
+static void
+lookup_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	uint64_t	 id;
+	const char	*value;
+
+	(void)arg;
+	assert_non_null(msg);
+	assert_int_equal(msg->type, IPC_QUERY);
+	id = ipc_get_u64(msg);
+	value = world.answers[ipc_get_u8(msg)];
+	ipc_begin(ipc, IPC_ANSWER);
+	ipc_put_u64(ipc, id);
+	ipc_put_u8(ipc, 1 + (value == NULL ? TABLE_NO : TABLE_YES));
+	ipc_put_slice(ipc, value == NULL ? SLICE("") : slice_str(value));
+	ipc_end(ipc);
+}
+
+/* Session, time and our port are left out of an event. */
+static void
+note_event(struct slice line)
+{
+	char		 text[4096], src[64];
+	const char	*p = line.p;
+	size_t		 n = strlen(world.events);
+	int		 i;
+	char		*at;
+
+	for (i = 0; i < 4; i++)
+		p = (const char *)memchr(p, '|', line.n) + 1;
+	snprintf(text, sizeof(text), "%.*s", (int)(line.p + line.n - p), p);
+	/* EVENT|SESSION[|...] */
+	at = strchr(text, '|');
+	if (at[17] == '|')
+		memmove(at, at + 17, strlen(at + 17) + 1);
+	else
+		*at = '\0';
+	snprintf(src, sizeof(src), "|127.0.0.1:%u", world.port);
+	if ((at = strstr(text, src)) != NULL)
+		strcpy(at, "|SERVER");
+	if ((at = strstr(text, "|127.0.0.1:")) != NULL)
+		memmove(at + 10, strrchr(text, '|'), strlen(strrchr(text, '|')) + 1);
+	snprintf(world.events + n, sizeof(world.events) - n, "%s\n", text);
+}
+
+static void
+smtp_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	struct slice	 text;
+	const char	*lf;
+
+	(void)ipc;
+	(void)arg;
+	assert_non_null(msg);
+	assert_int_equal(msg->type, IPC_REPORT);
+	ipc_get_u8(msg);
+	ipc_get_u8(msg);
+	ipc_get_u64(msg);
+	ipc_get_u64(msg);
+	text = ipc_get_slice(msg);
+	while ((lf = memchr(text.p, '\n', text.n)) != NULL) {
+		note_event(slice_make(text.p, (size_t)(lf - text.p)));
+		text.n -= (size_t)(lf + 1 - text.p);
+		text.p = lf + 1;
+		if (text.n == 0)
+			break;
+	}
+}
+
+static void
+relay_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
+{
+	relay_message((enum process)(intptr_t)arg, ipc, msg);
+	if (msg == NULL)
+		ipc_free(ipc);
+}
+
+/* Introduces a peer to relay; returns the peer's end. */
+static struct ipc *
+world_peer(enum process peer, ipc_cb cb)
+{
+	int	 fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX,
+	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+	relay_peer(peer, ipc_new(PROC_RELAY, peer, fd[0], relay_cb,
+	    (void *)(intptr_t)peer), "");
+	return ipc_new(peer, PROC_RELAY, fd[1], cb, NULL);
+}
+
+/* -- configuration -- */
+
+/* Text of smtpd.conf; PORT in it becomes the server's. */
+static struct conf *
+world_conf(const char *text)
+{
+	struct conf_sources	*list;
+	struct conf_source	*s;
+	char			 whole[8192], *p;
+	char			 port[8];
+
+	snprintf(whole, sizeof(whole),
+	    "proc reporter \"cat\" protocol \"0.7\"\n"
+	    "report smtp-out on reporter\n%s\n"
+	    "match from any for any action r\n", text);
+	snprintf(port, sizeof(port), "%u", world.port);
+	while ((p = strstr(whole, "PORT")) != NULL) {
+		memmove(p + strlen(port), p + 4, strlen(p + 4) + 1);
+		memcpy(p, port, strlen(port));
+	}
+	list = calloc(1, sizeof(*list));
+	s = calloc(1, sizeof(*s));
+	assert_non_null(list);
+	assert_non_null(s);
+	TAILQ_INIT(list);
+	s->name = strdup("smtpd.conf");
+	s->text = strdup(whole);
+	s->size = strlen(whole);
+	TAILQ_INSERT_TAIL(list, s, entry);
+	proc_conf = conf_parse(list, NULL, stderr);
+	assert_non_null(proc_conf);
+	strlcpy(proc_conf->hostname, "client.example", sizeof(proc_conf->hostname));
+	return proc_conf;
+}
+
+/* Once a program: relay's statics are those of a process. */
+static void
+world_init(const char *conf)
+{
+	signal(SIGPIPE, SIG_IGN);
+	log_init(true, getenv("VERBOSE") != NULL);
+	loop_base = event_base_new();
+	world_listen();
+	world_conf(conf);
+	relay_main();
+	loop_at_end(ipc_flush_all);
+	world.queue = world_peer(PROC_QUEUE, queue_cb);
+	world_peer(PROC_SMTP, smtp_cb);
+	world_peer(PROC_DNS, dns_cb);
+	world_peer(PROC_LOOKUP, lookup_cb);
+}
+
+/* -- a test's turn -- */
+
+static void
+world_begin(void)
+{
+	unsigned	 i;
+
+	/* What the last test left is over, and so is what was noted of hosts. */
+	for (i = 0; i < world.naccepted; i++)
+		if (servers[i].fd > 0)
+			server_close(&servers[i]);
+	world_settle();
+	world.skipped += 4000 * 1000000000ULL;
+	conn_sweep();
+	world_settle();
+	assert_int_equal(conn_count(), 0);
+	memset(world.scripts, 0, sizeof(world.scripts));
+	world.naccepted = world.nresults = world.fetches = 0;
+	world.results[0] = world.events[0] = '\0';
+	world.resolved = RESOLVED_OK;
+	world.nhosts = 0;
+	world.dns_silent = world.lose_content = false;
+	memset(world.answers, 0, sizeof(world.answers));
+}
+
+static uint64_t	 world_jobs;
+
+static void
+world_job(struct ipc_relay *m, const struct ipc_relay_rcpt *r, size_t n)
+{
+	m->job = ++world_jobs;
+	if (m->action.p == NULL)
+		m->action = SLICE("r");
+	if (m->route.p == NULL)
+		m->route = SLICE("example.org");
+	if (m->sender.p == NULL)
+		m->sender = SLICE("a@example.com");
+	if (m->size == 0)
+		m->size = m->content.n;
+	ipc_send_relay(world.queue, m, r, n);
+}
+
+/* Until so many answers are there. */
+static void
+world_results(unsigned n)
+{
+	unsigned	 i;
+
+	for (i = 0; i < 1000 && world.nresults < n; i++)
+		world_turn(2);
+	if (world.nresults != n)
+		fail_msg("%u answers, expected %u: %s", world.nresults, n,
+		    world.results);
+}
+
+/* The clock goes on by so much, and who is late hears of it. */
+static void
+world_skip(unsigned seconds)
+{
+	world.skipped += seconds * 1000000000ULL;
+	conn_sweep();
+	world_settle();
+}
+
+#endif
