@@ -185,6 +185,10 @@ dns_channel_new(struct event_base *base, const struct dns_servers *servers, size
 				    (servers->rotate ? ARES_OPT_ROTATE : ARES_OPT_NOROTATE);
 	struct dns_channel	*c;
 
+#ifdef ARES_OPT_QUERY_CACHE
+	/* Of 1.27 on: its cache is none, ours knows the TTLs of all. */
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
 	c->base = base;

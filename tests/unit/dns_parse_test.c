@@ -100,6 +100,11 @@ static const struct {
 	    "3 a broken answer or a referral", 0),
 	ROW("a referral", "\x12\x34\x80\0" ONE(N0, N1) Q_A "\xc0\20\0\2\0\1" TTL "\0\2\xc0\14", DNS_A,
 	    "3 a broken answer or a referral", 0),
+	ROW("an alias not followed", "\x12\x34\x84\0" ONE(N1, N0) Q_A
+	    CNAME("\xc0\14", "\2", "\xc0\20"), DNS_A, "3 a broken answer or a referral", 0),
+	ROW("an alias followed to nothing", "\x12\x34\x84\0" ONE(N1, N1) Q_A
+	    CNAME("\xc0\14", "\2", "\xc0\20") SOA("\xc0\20", "\26", "\0\0", "\0\0\0\50"),
+	    DNS_A, "1", 30),
 	ROW("an NS of a resolver", QR ONE(N0, N1) Q_A "\xc0\20\0\2\0\1" TTL "\0\2\xc0\14", DNS_A,
 	    "1", 0),
 	ROW("mx", QR ONE(N1, N0) Q_MX MX("\4", "\0\12\xc0\20"), DNS_MX, "0 10:example", 60),
