@@ -52,11 +52,12 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
-		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_template.o \
+		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_prom_stats.o \
+		lib/fmt_template.o \
 		lib/fmt_text.o lib/fmt_time.o lib/fmt_vertical.o \
 		lib/hold.o lib/input.o lib/join.o lib/join_msg.o \
-		lib/join_parse.o lib/join_text.o lib/join_tx.o \
-		lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
+		lib/join_parse.o lib/join_queue.o lib/join_text.o \
+		lib/join_tx.o lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
 		lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
@@ -89,25 +90,23 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
 		smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/parent_resolv.o \
-		smtpd/proc.o smtpd/queue.o \
-		smtpd/queue_admin.o smtpd/queue_bounce.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
+		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
 		smtpd/queue_commit.o smtpd/queue_content.o \
 		smtpd/queue_control.o smtpd/queue_deliver.o smtpd/queue_dsn.o \
 		smtpd/queue_envelope.o smtpd/queue_fate.o \
 		smtpd/queue_lease.o smtpd/queue_message.o \
 		smtpd/queue_relay.o smtpd/queue_route.o \
 		smtpd/queue_sched.o smtpd/queue_show.o \
-		smtpd/queue_stats.o \
-		smtpd/relay.o smtpd/relay_auth.o smtpd/relay_conn.o \
-		smtpd/relay_content.o smtpd/relay_dest.o \
-		smtpd/relay_hello.o smtpd/relay_host.o smtpd/relay_job.o \
-		smtpd/relay_query.o smtpd/relay_reply.o \
-		smtpd/relay_route.o smtpd/relay_tls.o smtpd/relay_tx.o \
-		smtpd/report_emit.o \
+		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
+		smtpd/relay_conn.o smtpd/relay_content.o \
+		smtpd/relay_dest.o smtpd/relay_hello.o \
+		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
+		smtpd/relay_reply.o smtpd/relay_route.o \
+		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
-		smtpd/smtp_bus.o smtpd/smtp_listen.o \
-		smtpd/smtp_name.o smtpd/smtp_param.o \
+		smtpd/smtp_bus.o smtpd/smtp_listen.o smtpd/smtp_name.o \
+		smtpd/smtp_param.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
 		smtpd/smtp_verb.o smtpd/smtp_wait.o smtpd/smtpd.o smtpd/spool.o \

@@ -453,6 +453,7 @@ static void	(*const hide[RF_MAX])(struct fmt_anon *, struct slice) = {
 	[RF_REPLY]	= hide_reply,
 	[RF_PARAM]	= hide_reply,
 	[RF_MESSAGE]	= hide_all,
+	[RF_REASON]	= hide_all,
 };
 
 /* -- a record -- */

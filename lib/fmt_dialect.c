@@ -109,7 +109,10 @@ has_value(const struct report *r, enum field f, enum dialect d)
 
 /* -- values -- */
 
-/* Whole seconds in the founding forms, six digits of a fraction in the later. */
+/*
+ * Times and lengths of time: whole seconds in the founding forms, six digits
+ * of a fraction in the later.
+ */
 static void
 put_time(struct outbuf *out, enum dialect d, struct slice s)
 {
@@ -187,6 +190,7 @@ put_value(struct outbuf *out, enum dialect d, enum field f, struct slice s)
 {
 	switch (report_fields[f].type) {
 	case RT_TIME:
+	case RT_SECONDS:
 		put_time(out, d, s);
 		break;
 	case RT_ADDRESS:
@@ -330,7 +334,7 @@ put_values(struct outbuf *out, const struct report *r, const struct report *hidd
 	for (i = 1; i < n; i++) {
 		s = r->field[fields[i]];
 		end = r->field[fields[i - 1]].p + r->field[fields[i - 1]].n;
-		brackets = fields[i] == RF_ADDRESS && s.p > end + 1;
+		brackets = report_fields[fields[i]].type == RT_MAIL && s.p > end + 1;
 		/* More than one bar if a field before it is empty and so absent. */
 		for (bar = s.p - 1; bar >= end && *bar == '|'; bar--)
 			outbuf_char(out, '|');

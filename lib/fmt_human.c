@@ -34,6 +34,12 @@ struct piece {
 #define PART(field, part, after)	{ { field, part }, "", after }
 #define AROUND(before, field, after)	{ { field, PART_WHOLE }, before, after }
 
+/* What the fates of an envelope have in common. */
+#define ENVELOPE							\
+	WHOLE(RF_EVPID), AROUND("to <", RF_RECIPIENT, ">"),		\
+	AROUND("by ", RF_TRANSPORT, ""), WHOLE(RF_DEST),		\
+	AROUND("after ", RF_DELAY, " s"), AROUND("", RF_ATTEMPTS, " attempts")
+
 static const struct {
 	enum colour	 colour;
 	struct piece	 pieces[PIECES + 1];
@@ -70,6 +76,18 @@ static const struct {
 	[EV_REPORT_GAP]		= { RED, {
 		AROUND("", RF_COUNT, " lines lost"), AROUND("from ", RF_FIRST, ""),
 		AROUND("to ", RF_LAST, "") } },
+	[EV_LINK_FAILED]	= { RED, { WHOLE(RF_DEST), WHOLE(RF_REASON) } },
+	[EV_ENVELOPE_DELIVERED]	= { GREEN, { ENVELOPE, WHOLE(RF_REPLY) } },
+	[EV_ENVELOPE_DEFERRED]	= { YELLOW, {
+		ENVELOPE, AROUND("next ", RF_NEXT, ""), WHOLE(RF_REPLY) } },
+	[EV_ENVELOPE_FAILED]	= { RED, { ENVELOPE, WHOLE(RF_REPLY) } },
+	[EV_ENVELOPE_EXPIRED]	= { RED, { ENVELOPE, WHOLE(RF_REPLY) } },
+	[EV_ENVELOPE_REMOVED]	= { YELLOW, { ENVELOPE, WHOLE(RF_REPLY) } },
+	[EV_MESSAGE_BOUNCE]	= { YELLOW, {
+		WHOLE(RF_MSGID), WHOLE(RF_KIND), AROUND("by ", RF_BOUNCE, ""),
+		AROUND("to <", RF_RECIPIENT, ">") } },
+	[EV_COUNTER]		= { DIM, { WHOLE(RF_NAME), WHOLE(RF_VALUE) } },
+	[EV_GAUGE]		= { DIM, { WHOLE(RF_NAME), WHOLE(RF_VALUE) } },
 	[EV_TX_SUMMARY]		= { BLUE, {
 		WHOLE(RF_MSGID), WHOLE(RF_STATUS), AROUND("from <", RF_SENDER, ">"),
 		AROUND("to <", RF_RECIPIENT, ">"), WHOLE(RF_RCPT_RESULT),
@@ -103,6 +121,8 @@ static const struct {
 	{ RF_DECISION,	"reject",	RED },
 	{ RF_DECISION,	"disconnect",	RED },
 	{ RF_STATUS,	"commit",	GREEN },
+	{ RF_STATUS,	"delivered",	GREEN },
+	{ RF_STATUS,	"failed",	RED },
 	{ RF_STATUS,	"rollback",	YELLOW },
 	{ RF_STATUS,	"timeout",	YELLOW },
 	{ RF_STATUS,	"evicted",	RED },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Counters for Prometheus, in a file for the textfile collector.  Every label
- * value is a word known here, so no client can make more of them.
+ * value is a word known here, or a name in the daemon's configuration, so no
+ * client can make more of them.
  */
 #include <sys/stat.h>
 
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/fmt_int.h"
+#include "lib/fmt_prom_stats.h"
+#include "lib/nitems.h"
 #include "lib/report_list.h"
 
 #define INTERVAL	15
@@ -33,6 +35,20 @@ static const char *const	 versions[WORDS_MAX] = { "SSLv3", "TLSv1", "TLSv1.1",
 static const char *const	 classes[WORDS_MAX] = { "2xx", "3xx", "4xx", "5xx", OTHER };
 static const char *const	 statuses[WORDS_MAX] = { "commit", "rollback",
     "disconnect", "timeout", "open", "evicted", "delivered", "failed", OTHER };
+static const char *const	 transports[WORDS_MAX] = { "maildir", "mda", "relay",
+    "lmtp", OTHER };
+
+/* What becomes of envelopes: an event each. */
+static const struct {
+	enum event_id	 event;
+	const char	*name;
+} fates[] = {
+	{ EV_ENVELOPE_DELIVERED,	"delivered" },
+	{ EV_ENVELOPE_DEFERRED,		"deferred" },
+	{ EV_ENVELOPE_FAILED,		"failed" },
+	{ EV_ENVELOPE_EXPIRED,		"expired" },
+	{ EV_ENVELOPE_REMOVED,		"removed" },
+};
 
 struct fmt_prom {
 	char		*file, *temporary;
@@ -46,6 +62,9 @@ struct fmt_prom {
 	uint64_t	 sessions[SUBSYSTEM_MAX];
 	uint64_t	 bytes[SUBSYSTEM_MAX];
 	uint64_t	 lost[SUBSYSTEM_MAX];
+	uint64_t	 fates[nitems(fates)][WORDS_MAX];	/* by transport */
+	uint64_t	 delays[nitems(fates)][WORDS_MAX];	/* microseconds */
+	struct prom_stats stats;
 	uint64_t	 foreign, malformed;
 	uint64_t	 last;		/* newest time, in microseconds */
 };
@@ -159,6 +178,22 @@ count_words(struct fmt_prom *p, const struct report *r, enum subsystem s)
 		p->classes[s][class_of(r->field[RF_REPLY])]++;
 }
 
+static void
+count_fate(struct fmt_prom *p, const struct report *r)
+{
+	size_t		 i, transport = word_of(transports, r->field[RF_TRANSPORT]);
+	uint64_t	 usec;
+
+	for (i = 0; i < nitems(fates) && fates[i].event != r->event; i++)
+		;
+	if (i == nitems(fates))
+		return;
+	p->fates[i][transport]++;
+	if (report_has(r, RF_DELAY) && r->field[RF_DELAY].n < 20 &&
+	    report_time(r->field[RF_DELAY], &usec) == 0)
+		p->delays[i][transport] += usec;
+}
+
 void
 fmt_prom_record(struct fmt_prom *p, const struct report *r)
 {
@@ -181,6 +216,11 @@ fmt_prom_record(struct fmt_prom *p, const struct report *r)
 		p->bytes[s] += number(r, RF_SIZE);
 	else if (r->event == EV_REPORT_GAP)
 		p->lost[s] += number(r, RF_COUNT);
+	else if (r->event == EV_COUNTER || r->event == EV_GAUGE)
+		prom_stats_take(&p->stats, r->field[RF_NAME], r->event == EV_GAUGE,
+		    number(r, RF_VALUE));
+	else
+		count_fate(p, r);
 }
 
 void
@@ -194,8 +234,8 @@ fmt_prom_other(struct fmt_prom *p, enum report_class class)
 
 /* -- writing -- */
 
-static void
-put_number(struct outbuf *out, uint64_t n)
+void
+prom_put_number(struct outbuf *out, uint64_t n)
 {
 	char	 buf[24];
 
@@ -203,8 +243,8 @@ put_number(struct outbuf *out, uint64_t n)
 	    (unsigned long long)n));
 }
 
-static void
-put_family(struct outbuf *out, const char *name, const char *type, const char *help)
+void
+prom_put_family(struct outbuf *out, const char *name, const char *type, const char *help)
 {
 	fmt_put_str(out, "# HELP ");
 	fmt_put_str(out, name);
@@ -217,9 +257,9 @@ put_family(struct outbuf *out, const char *name, const char *type, const char *h
 	fmt_put_str(out, "\n");
 }
 
-/* name{label="value",...} n; labels and values in turn, to NULL. */
+/* name{label="value",...} and a blank; labels and values in turn, to NULL. */
 static void
-put_sample(struct outbuf *out, const char *name, const char *const *labels, uint64_t n)
+put_name(struct outbuf *out, const char *name, const char *const *labels)
 {
 	const char	*between = "{";
 
@@ -233,15 +273,28 @@ put_sample(struct outbuf *out, const char *name, const char *const *labels, uint
 		between = ",";
 	}
 	fmt_put_str(out, *between == ',' ? "} " : " ");
-	put_number(out, n);
 }
+
+static void
+put_sample(struct outbuf *out, const char *name, const char *const *labels, uint64_t n)
+{
+	put_name(out, name, labels);
+	prom_put_number(out, n);
+}
+
 #define LABELS(...)	(const char *const []){ __VA_ARGS__, NULL }
 
 /* A rate needs the zero before the first of a kind: what is usual always stands. */
 static bool
 is_usual(enum subsystem s, enum event_id e)
 {
-	return s <= SUBSYSTEM_SMTP_OUT && !report_is_derived(e);
+	if (report_is_derived(e))
+		return false;
+	if (e >= EV_ENVELOPE_DELIVERED && e <= EV_MESSAGE_BOUNCE)
+		return s == SUBSYSTEM_QUEUE;
+	if (e == EV_COUNTER || e == EV_GAUGE)
+		return s == SUBSYSTEM_STATS;
+	return s <= SUBSYSTEM_SMTP_OUT;
 }
 
 static bool
@@ -261,7 +314,7 @@ put_events(struct outbuf *out, const struct fmt_prom *p)
 	enum subsystem		 s;
 	enum event_id		 e;
 
-	put_family(out, name, "counter", "Events by subsystem.");
+	prom_put_family(out, name, "counter", "Events by subsystem.");
 	for (s = 0; s < SUBSYSTEM_MAX; s++)
 		for (e = 0; e < EV_MAX; e++)
 			if (is_usual(s, e) || p->events[s][e] != 0)
@@ -279,7 +332,7 @@ put_by_event(struct outbuf *out, const char *name, const char *help,
 	enum event_id	 e;
 	size_t		 i;
 
-	put_family(out, name, "counter", help);
+	prom_put_family(out, name, "counter", help);
 	for (s = 0; s < SUBSYSTEM_MAX; s++)
 		for (e = 0; e < EV_MAX; e++)
 			for (i = 0; event_has(e, field) && words[i] != NULL; i++)
@@ -296,7 +349,7 @@ put_decisions(struct outbuf *out, const struct fmt_prom *p)
 	static const char	 name[] = "rpt_decisions_total";
 	size_t			 i, j;
 
-	put_family(out, name, "counter", "Decisions of filters by phase.");
+	prom_put_family(out, name, "counter", "Decisions of filters by phase.");
 	for (i = 0; phases[i] != NULL; i++)
 		for (j = 0; decisions[j] != NULL; j++)
 			put_sample(out, name, LABELS("phase", phases[i], "decision",
@@ -311,7 +364,7 @@ put_by_word(struct outbuf *out, const char *name, const char *help,
 	enum subsystem	 s;
 	size_t		 i;
 
-	put_family(out, name, "counter", help);
+	prom_put_family(out, name, "counter", help);
 	for (s = SUBSYSTEM_SMTP_IN; s <= SUBSYSTEM_SMTP_OUT; s++)
 		for (i = 0; words[i] != NULL; i++)
 			put_sample(out, name, LABELS("subsystem",
@@ -324,9 +377,33 @@ put_by_subsystem(struct outbuf *out, const char *name, const char *help,
 {
 	enum subsystem	 s;
 
-	put_family(out, name, "counter", help);
+	prom_put_family(out, name, "counter", help);
 	for (s = 0; s < SUBSYSTEM_MAX; s++)
 		put_sample(out, name, LABELS("subsystem", subsystem_names[s]), n[s]);
+}
+
+static void
+put_fates(struct outbuf *out, const struct fmt_prom *p)
+{
+	static const char	 count[] = "rpt_fates_total";
+	static const char	 delay[] = "rpt_fate_delay_seconds_total";
+	char			 buf[24];
+	size_t			 i, k;
+
+	prom_put_family(out, count, "counter", "What became of envelopes.");
+	for (i = 0; i < nitems(fates); i++)
+		for (k = 0; transports[k] != NULL; k++)
+			put_sample(out, count, LABELS("fate", fates[i].name,
+			    "transport", transports[k]), p->fates[i][k]);
+	prom_put_family(out, delay, "counter", "Delays of those together.");
+	for (i = 0; i < nitems(fates); i++)
+		for (k = 0; transports[k] != NULL; k++) {
+			put_name(out, delay, LABELS("fate", fates[i].name,
+			    "transport", transports[k]));
+			outbuf_put(out, buf, (size_t)snprintf(buf, sizeof(buf),
+			    "%llu.%06u\n", (unsigned long long)(p->delays[i][k] / 1000000),
+			    (unsigned)(p->delays[i][k] % 1000000)));
+		}
 }
 
 static void
@@ -352,11 +429,13 @@ put_all(struct outbuf *out, const struct fmt_prom *p)
 	    p->bytes);
 	put_by_subsystem(out, "rpt_lost_lines_total", "Lines that gaps stand for.",
 	    p->lost);
-	put_family(out, other, "counter", "Lines that are no events.");
+	put_fates(out, p);
+	prom_put_family(out, other, "counter", "Lines that are no events.");
 	put_sample(out, other, LABELS("class", "foreign"), p->foreign);
 	put_sample(out, other, LABELS("class", "malformed"), p->malformed);
-	put_family(out, last, "gauge", "Time of the newest event.");
+	prom_put_family(out, last, "gauge", "Time of the newest event.");
 	put_sample(out, last, (const char *const []){ NULL }, p->last / 1000000);
+	prom_stats_put(out, &p->stats);
 }
 
 int

@@ -165,6 +165,7 @@ join_free(struct join *j)
 	for (s = j->oldest; s != NULL; s = s->newer)
 		session_free_texts(j, s);
 	msg_free(j);
+	closed_free(j);
 	u64map_free(&j->sessions);
 	u64map_free(&j->messages);
 	pool_free(&j->pool);
@@ -300,6 +301,10 @@ session_event(struct join *j, struct session *s, const struct report *r)
 	case EV_LINK_AUTH:
 		link_auth(j, s, r);
 		break;
+	case EV_LINK_FAILED:
+		take_text(j, &s->dest, r, RF_DEST);
+		session_end(j, s, STATUS_FAILED);
+		break;
 	case EV_TIMED_OUT:
 		s->timed_out = true;
 		break;
@@ -315,7 +320,7 @@ session_event(struct join *j, struct session *s, const struct report *r)
 static bool
 is_beginning(const struct report *r, enum subsystem subsystem)
 {
-	return r->event == EV_LINK_CONNECT ||
+	return r->event == EV_LINK_CONNECT || r->event == EV_LINK_FAILED ||
 	    (r->event == EV_LINK_DISCONNECT && subsystem == SUBSYSTEM_SMTP_OUT);
 }
 
@@ -370,22 +375,42 @@ subsystem_of(const struct report *r)
 	    SUBSYSTEM_MAX;
 }
 
+static bool
+is_of_session(enum event_id e)
+{
+	return e < EV_REPORT_GAP || e == EV_LINK_FAILED;
+}
+
+/* What the queue says of envelopes, where that is asked for. */
+static bool
+is_of_queue(const struct join *j, const struct report *r)
+{
+	return r->event >= EV_ENVELOPE_DELIVERED && r->event <= EV_MESSAGE_BOUNCE &&
+	    *r->field[RF_SUBSYSTEM].p == 'q' &&
+	    (j->options.output == JOIN_MSG || j->options.output == JOIN_CHECK);
+}
+
 int
 join_report(struct join *j, const struct report *r)
 {
 	enum subsystem	 subsystem = subsystem_of(r);
 	struct session	*s;
 	struct moment	 now;
-	bool		 made;
+	bool		 made, queue;
 
 	if (r->event == EV_REPORT_GAP)
 		j->gaps++;
-	if (r->event >= EV_REPORT_GAP || subsystem == SUBSYSTEM_MAX)
+	queue = is_of_queue(j, r);
+	if (!queue && (!is_of_session(r->event) || subsystem == SUBSYSTEM_MAX))
 		return 0;
 	take_version(j, r);
-	if (j->options.oldest != 0) {
+	if (queue || j->options.oldest != 0)
 		take_time(&now, r->field[RF_TIME]);
+	if (j->options.oldest != 0)
 		evict_aged(j, &now);
+	if (queue) {
+		msg_queue(j, r, &now);
+		return status_of(j);
 	}
 	if ((s = session_of(j, r->field[RF_SESSION], subsystem, &made)) == NULL)
 		return status_of(j);

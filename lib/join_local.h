@@ -4,7 +4,8 @@
 
 /*
  * What the files of the joiner share: join.c (sessions), join_tx.c
- * (transactions), join_msg.c (messages), join_write.c (derived lines).
+ * (transactions), join_msg.c (messages), join_queue.c (their fates),
+ * join_write.c (derived lines).
  */
 #include <stdbool.h>
 
@@ -24,12 +25,19 @@ enum status {
 	STATUS_MAX
 };
 
-enum fate { FATE_OPEN, FATE_DEFERRED, FATE_DELIVERED, FATE_FAILED, FATE_MAX };
+enum fate {
+	FATE_OPEN, FATE_DEFERRED,
+	FATE_DELIVERED, FATE_FAILED, FATE_EXPIRED, FATE_REMOVED,	/* final */
+	FATE_MAX
+};
 
 #define MARK_GAP	0x01
 #define MARK_EVICTED	0x02
 #define MARK_LATE_START	0x04
 #define MARK_CORRECTED	0x08
+#define MARK_BOUNCED	0x10	/* of a message: its sender was told */
+#define MARK_STRAY	0x20	/* an envelope that was not accepted */
+#define MARK_TWICE	0x40	/* one that had its fate already */
 
 /* A time as the stream writes it: in whole seconds, or with six more digits. */
 struct stamp {
@@ -52,12 +60,15 @@ struct moment {
 struct row {
 	uint64_t	 evpid;
 	uint64_t	 done;		/* of a message: when it had its fate */
+	uint64_t	 delay;		/* as the queue says */
 	uint32_t	 at, n;		/* its address among the addresses */
 	uint32_t	 attempts;	/* of a message */
 	uint8_t		 result;	/* RESULT_MAX: unknown */
 	uint8_t		 fate;		/* of a message */
 	bool		 has_evpid, has_address;
 	bool		 pending;	/* its tx-rcpt has not come */
+	bool		 by_queue;	/* of a message: the queue said its fate */
+	bool		 has_delay;
 };
 
 /* Recipients: rows, and the text of their addresses. */
@@ -143,6 +154,26 @@ struct message {
 	struct rows	 rows;
 };
 
+/* Which line speaks of a message, and when that begins if it is the first. */
+struct origin {
+	uint32_t	 msgid;
+	uint32_t	 gaps;
+	uint64_t	 session;
+	enum subsystem	 subsystem;
+	uint8_t		 dialect;
+	struct stamp	 begin, end;
+};
+
+/* Envelopes that had their fate: the last of them, in a ring. */
+struct closed {
+	struct u64map	 map;
+	uint64_t	*ring;
+	size_t		 size, n, next;
+};
+
+/* Lines of one daemon's processes cross, but not further. */
+#define CLOSED_MOST	4096
+
 struct join {
 	struct join_options	 options;
 	struct outbuf		*out;
@@ -152,6 +183,8 @@ struct join {
 	struct session		*current;	/* of the last line, or NULL */
 	char			 current_id[16];	/* as that line has it */
 	struct message		*oldest_message, *newest_message;
+	struct closed		 closed;
+	bool			 has_queue;	/* the stream has the queue's lines */
 	uint32_t		 gaps;
 	size_t			 evicted, violations;
 	char			 version[16];	/* the last that nobody knows */
@@ -216,6 +249,30 @@ void	msg_tx(struct join *, struct session *);	/* its transaction has ended */
 void	msg_evict(struct join *, uint64_t before);	/* those that began then */
 void	msg_end(struct join *);
 void	msg_free(struct join *);
+/* A new one, or NULL: there is no memory.  The second is one of the open messages. */
+struct message	*msg_new(struct join *, const struct origin *);
+struct message	*msg_enter(struct join *, const struct origin *);
+void		 msg_touch(struct message *, const struct origin *);
+void		 msg_write_free(struct join *, struct message *);	/* of msg_new */
+void		 msg_close_if_done(struct join *, struct message *);
+/* The row of an envelope; NULL: there is none, or no memory for it. */
+struct row	*msg_find_row(struct message *, const struct row *, struct slice address);
+struct row	*msg_add_row(struct join *, struct message *, const struct row *,
+		    struct slice address);
+void		 msg_set_address(struct join *, struct message *, struct row *,
+		    struct slice address);
+
+static inline bool
+msg_has_fate(const struct row *row)
+{
+	return row->fate >= FATE_DELIVERED;
+}
+
+/* -- join_queue.c -- */
+void	msg_queue(struct join *, const struct report *, const struct moment *);
+void	closed_add(struct join *, uint64_t evpid);
+bool	closed_has(const struct join *, uint64_t evpid);
+void	closed_free(struct join *);
 
 /* -- join_write.c -- */
 void	write_tx(struct join *, const struct session *);

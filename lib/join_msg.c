@@ -6,25 +6,40 @@
 
 #include "lib/join_local.h"
 
-static struct message *
-msg_new(struct join *j, const struct session *s, struct stamp begin)
+/* STATUS_OPEN as long as one of them is under way. */
+static enum status
+status_of(const struct message *m)
 {
-	const struct tx	*t = &s->tx;
+	enum status	 status = STATUS_DELIVERED;
+	size_t		 i, n = rows_count(&m->rows);
+
+	for (i = 0; i < n; i++) {
+		if (!msg_has_fate(rows_at(&m->rows, i)))
+			return STATUS_OPEN;
+		if (rows_at(&m->rows, i)->fate != FATE_DELIVERED)
+			status = STATUS_FAILED;
+	}
+	return n == 0 ? STATUS_OPEN : status;
+}
+
+void
+msg_touch(struct message *m, const struct origin *o)
+{
+	m->last = o->end;
+	m->session = o->session;
+	m->subsystem = o->subsystem;
+	m->dialect = o->dialect;
+}
+
+struct message *
+msg_new(struct join *j, const struct origin *o)
+{
 	struct message	*m;
 
 	if ((m = pool_take(&j->pool, sizeof(*m))) == NULL)
 		return NULL;
-	*m = (struct message){ .msgid = t->msgid, .begin = begin,
-	    .gaps = t->gaps, .has_sender = t->has_sender,
-	    .older = j->newest_message };
-	if (u64map_put(&j->messages, t->msgid, m) == -1) {
-		j->pool.error = ENOMEM;
-		pool_give(&j->pool, m, sizeof(*m));
-		return NULL;
-	}
-	*(m->older == NULL ? &j->oldest_message : &m->older->newer) = m;
-	j->newest_message = m;
-	text_set(&j->pool, &m->sender, text_slice(&t->sender));
+	*m = (struct message){ .msgid = o->msgid, .begin = o->begin, .gaps = o->gaps };
+	msg_touch(m, o);
 	return m;
 }
 
@@ -35,10 +50,47 @@ free_texts(struct join *j, struct message *m)
 	rows_free(j, &m->rows);
 }
 
+void
+msg_write_free(struct join *j, struct message *m)
+{
+	write_msg(j, m, status_of(m));
+	free_texts(j, m);
+	pool_give(&j->pool, m, sizeof(*m));
+}
+
+/* A violation is an envelope that was accepted, and of which the queue has said nothing. */
+static void
+check(struct join *j, const struct message *m, enum status status)
+{
+	const struct row	*row;
+	size_t			 i, n = rows_count(&m->rows);
+
+	for (i = 0; i < n; i++) {
+		row = rows_at(&m->rows, i);
+		if (row->has_evpid && row->fate == FATE_OPEN)
+			break;
+	}
+	if (i == n || !m->received || !j->has_queue)
+		return;
+	j->violations++;
+	write_msg(j, m, status);
+}
+
 static void
 msg_close(struct join *j, struct message *m, enum status status)
 {
-	write_msg(j, m, status);
+	const struct row	*row;
+	size_t			 i;
+
+	if (j->options.output == JOIN_CHECK)
+		check(j, m, status);
+	else
+		write_msg(j, m, status);
+	for (i = 0; i < rows_count(&m->rows); i++) {
+		row = rows_at(&m->rows, i);
+		if (row->has_evpid && msg_has_fate(row))
+			closed_add(j, row->evpid);
+	}
 	u64map_del(&j->messages, m->msgid);
 	*(m->older == NULL ? &j->oldest_message : &m->older->newer) = m->newer;
 	*(m->newer == NULL ? &j->newest_message : &m->newer->older) = m->older;
@@ -54,6 +106,37 @@ evict(struct join *j)
 	msg_close(j, j->oldest_message, STATUS_EVICTED);
 }
 
+/* Without lines of the queue there is nothing to check: few wait for the first. */
+static void
+make_room(struct join *j)
+{
+	if (j->options.output == JOIN_CHECK && !j->has_queue) {
+		if (j->messages.used >= CLOSED_MOST)
+			msg_close(j, j->oldest_message, STATUS_OPEN);
+	} else if (j->messages.used >= j->options.most)
+		evict(j);
+}
+
+struct message *
+msg_enter(struct join *j, const struct origin *o)
+{
+	struct message	*m;
+
+	if (j->oldest_message != NULL)
+		make_room(j);
+	if ((m = msg_new(j, o)) == NULL)
+		return NULL;
+	if (u64map_put(&j->messages, o->msgid, m) == -1) {
+		j->pool.error = ENOMEM;
+		pool_give(&j->pool, m, sizeof(*m));
+		return NULL;
+	}
+	m->older = j->newest_message;
+	*(m->older == NULL ? &j->oldest_message : &m->older->newer) = m;
+	j->newest_message = m;
+	return m;
+}
+
 void
 msg_evict(struct join *j, uint64_t before)
 {
@@ -66,7 +149,7 @@ void
 msg_end(struct join *j)
 {
 	while (j->oldest_message != NULL)
-		msg_close(j, j->oldest_message, STATUS_OPEN);
+		msg_close(j, j->oldest_message, status_of(j->oldest_message));
 }
 
 void
@@ -80,18 +163,26 @@ msg_free(struct join *j)
 
 /* -- its envelopes -- */
 
-static struct row *
-add_row(struct join *j, struct message *m, const struct row *from,
+void
+msg_set_address(struct join *j, struct message *m, struct row *row,
+    struct slice address)
+{
+	row->at = m->rows.address.n;
+	text_add(&j->pool, &m->rows.address, address.p, address.n);
+	row->n = m->rows.address.n - row->at;
+	row->has_address = true;
+}
+
+struct row *
+msg_add_row(struct join *j, struct message *m, const struct row *from,
     struct slice address)
 {
 	struct row	*row = rows_add(j, &m->rows);
 
 	if (row == NULL)
 		return NULL;
-	row->at = m->rows.address.n;
-	text_add(&j->pool, &m->rows.address, address.p, address.n);
-	row->n = m->rows.address.n - row->at;
-	row->has_address = from->has_address;
+	if (from->has_address)
+		msg_set_address(j, m, row, address);
 	row->evpid = from->evpid;
 	row->has_evpid = from->has_evpid;
 	return row;
@@ -107,9 +198,8 @@ is_row(const struct message *m, const struct row *row, const struct row *wanted,
 }
 
 /* Mostly they come in the order in which they were received. */
-static struct row *
-find_row(struct join *j, struct message *m, const struct row *wanted,
-    struct slice address)
+struct row *
+msg_find_row(struct message *m, const struct row *wanted, struct slice address)
 {
 	size_t	 i, at, n = rows_count(&m->rows);
 
@@ -120,7 +210,7 @@ find_row(struct join *j, struct message *m, const struct row *wanted,
 			return rows_at(&m->rows, at);
 		}
 	}
-	return add_row(j, m, wanted, address);
+	return NULL;
 }
 
 static enum fate
@@ -136,106 +226,120 @@ fate_of(const struct session *s, const struct row *row)
 	    FATE_FAILED : FATE_DEFERRED;
 }
 
-static bool
-has_fate(const struct row *row)
-{
-	return row->fate == FATE_DELIVERED || row->fate == FATE_FAILED;
-}
-
-/* STATUS_OPEN as long as one of them is under way. */
-static enum status
-status_of(const struct message *m)
-{
-	enum status	 status = STATUS_DELIVERED;
-	size_t		 i, n = rows_count(&m->rows);
-
-	for (i = 0; i < n; i++) {
-		if (!has_fate(rows_at(&m->rows, i)))
-			return STATUS_OPEN;
-		if (rows_at(&m->rows, i)->fate == FATE_FAILED)
-			status = STATUS_FAILED;
-	}
-	return n == 0 ? STATUS_OPEN : status;
-}
-
 /* -- its transactions -- */
 
-/* The 32 bits of a msgid come again: then the older message stays without a fate. */
-static struct message *
-received(struct join *j, struct session *s)
+/* Where the queue speaks, its word is waited for. */
+void
+msg_close_if_done(struct join *j, struct message *m)
 {
-	struct tx	*t = &s->tx;
+	enum status	 status = status_of(m);
+	size_t		 i;
+
+	for (i = 0; j->has_queue && i < rows_count(&m->rows); i++)
+		if (!rows_at(&m->rows, i)->by_queue)
+			return;
+	if (status != STATUS_OPEN)
+		msg_close(j, m, status);
+}
+
+static struct message *
+msg_of_tx(struct join *j, const struct origin *o, const struct tx *t)
+{
+	struct message	*m = msg_enter(j, o);
+
+	if (m == NULL)
+		return NULL;
+	m->has_sender = t->has_sender;
+	text_set(&j->pool, &m->sender, text_slice(&t->sender));
+	return m;
+}
+
+/* The 32 bits of a msgid come again: then the older message stays without a fate. */
+static void
+received(struct join *j, const struct session *s, struct origin *o)
+{
+	const struct tx	*t = &s->tx;
 	struct message	*m;
 	struct row	*from;
 	size_t		 i;
 
 	if ((m = u64map_get(&j->messages, t->msgid)) != NULL)
-		msg_close(j, m, STATUS_OPEN);
-	if ((m = msg_new(j, s, t->end)) == NULL)
-		return NULL;
+		msg_close(j, m, status_of(m));
+	o->begin = t->end;
+	if ((m = msg_of_tx(j, o, t)) == NULL)
+		return;
 	m->received = true;
 	m->marks = t->marks & (MARK_LATE_START | MARK_GAP);
 	for (i = 0; i < rows_count(&t->rows); i++) {
 		from = rows_at(&t->rows, i);
 		if (from->result != RESULT_OK && !from->has_evpid)
 			continue;
-		if (add_row(j, m, from, rows_address(&t->rows, from)) == NULL)
-			return NULL;
+		if (msg_add_row(j, m, from, rows_address(&t->rows, from)) == NULL)
+			return;
 	}
-	return m;
 }
 
-static struct message *
-attempted(struct join *j, struct session *s)
+/* Has the queue's line about this attempt overtaken those of the session? */
+static bool
+is_known(const struct join *j, const struct row *from)
 {
-	struct tx	*t = &s->tx;
-	struct message	*m = u64map_get(&j->messages, t->msgid);
-	struct row	*from, *row;
-	bool		 made = m == NULL;
-	size_t		 i;
+	return j->has_queue && from->has_evpid && closed_has(j, from->evpid);
+}
 
+static void
+attempt(struct join *j, const struct session *s, struct message *m, bool made,
+    const struct row *from)
+{
+	struct slice	 address = rows_address(&s->tx.rows, from);
+	struct row	*row = made ? NULL : msg_find_row(m, from, address);
+
+	if (row == NULL && (row = msg_add_row(j, m, from, address)) == NULL)
+		return;
+	if (row->by_queue || msg_has_fate(row))
+		return;
+	row->attempts++;
+	row->fate = (uint8_t)fate_of(s, from);
+	row->done = s->tx.end.usec;
+}
+
+static void
+attempted(struct join *j, const struct session *s, const struct origin *o)
+{
+	const struct tx	*t = &s->tx;
+	struct message	*m = u64map_get(&j->messages, t->msgid);
+	bool		 made = m == NULL;
+	size_t		 i, n = rows_count(&t->rows);
+
+	for (i = 0; made && i < n && is_known(j, rows_at(&t->rows, i)); i++)
+		;
+	if (made && n > 0 && i == n)
+		return;
 	if (made) {
-		if ((m = msg_new(j, s, t->begin)) == NULL)
-			return NULL;
+		if ((m = msg_of_tx(j, o, t)) == NULL)
+			return;
 		m->marks = MARK_LATE_START;
 	}
 	m->marks |= t->marks & MARK_GAP;
-	for (i = 0; i < rows_count(&t->rows); i++) {
-		from = rows_at(&t->rows, i);
-		row = (made ? add_row : find_row)(j, m, from,
-		    rows_address(&t->rows, from));
-		if (row == NULL)
-			return NULL;
-		if (has_fate(row))
-			continue;
-		row->attempts++;
-		row->fate = (uint8_t)fate_of(s, from);
-		row->done = t->end.usec;
-	}
-	return m;
+	msg_touch(m, o);
+	for (i = 0; i < n; i++)
+		if (!is_known(j, rows_at(&t->rows, i)))
+			attempt(j, s, m, made, rows_at(&t->rows, i));
+	msg_close_if_done(j, m);
 }
 
 void
 msg_tx(struct join *j, struct session *s)
 {
 	struct tx	*t = &s->tx;
-	struct message	*m;
-	enum status	 status;
+	struct origin	 o = { .msgid = t->msgid, .gaps = t->gaps, .session = s->id,
+	    .subsystem = s->subsystem, .dialect = s->dialect,
+	    .begin = t->begin, .end = t->end };
 
 	if (!t->has_msgid || (s->subsystem == SUBSYSTEM_SMTP_IN &&
 	    t->status != STATUS_COMMIT))
 		return;
-	if (j->messages.used >= j->options.most &&
-	    u64map_get(&j->messages, t->msgid) == NULL)
-		evict(j);
-	m = s->subsystem == SUBSYSTEM_SMTP_IN ? received(j, s) : attempted(j, s);
-	if (m == NULL)
-		return;
-	m->last = t->end;
-	m->session = s->id;
-	m->subsystem = s->subsystem;
-	m->dialect = s->dialect;
-	if (s->subsystem == SUBSYSTEM_SMTP_OUT &&
-	    (status = status_of(m)) != STATUS_OPEN)
-		msg_close(j, m, status);
+	if (s->subsystem == SUBSYSTEM_SMTP_IN)
+		received(j, s, &o);
+	else
+		attempted(j, s, &o);
 }

@@ -106,7 +106,8 @@ tx_write(struct join *j, struct session *s)
 		if (t->status == STATUS_OPEN || t->status == STATUS_EVICTED) {
 			j->violations++;
 			write_tx(j, s);
-		}
+		} else if (s->subsystem == SUBSYSTEM_SMTP_IN)
+			msg_tx(j, s);
 		break;
 	case JOIN_LINK:
 		break;

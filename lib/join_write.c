@@ -23,6 +23,8 @@ static const char *const fate_names[FATE_MAX] = {
 	[FATE_DEFERRED]		= "deferred",
 	[FATE_DELIVERED]	= "delivered",
 	[FATE_FAILED]		= "failed",
+	[FATE_EXPIRED]		= "expired",
+	[FATE_REMOVED]		= "removed",
 };
 
 static const struct {
@@ -33,6 +35,9 @@ static const struct {
 	{ MARK_EVICTED,		"evicted" },
 	{ MARK_LATE_START,	"late-start" },
 	{ MARK_CORRECTED,	"corrected" },
+	{ MARK_BOUNCED,		"bounced" },
+	{ MARK_STRAY,		"stray" },
+	{ MARK_TWICE,		"twice" },
 };
 
 /* -- values -- */
@@ -227,7 +232,7 @@ put_fates(struct outbuf *o, const struct rows *r)
 	}
 }
 
-/* Of a message that was received unseen nobody knows the delay. */
+/* The queue says it; else only if the message was received before our eyes. */
 static void
 put_delays(struct outbuf *o, const struct message *m)
 {
@@ -238,8 +243,11 @@ put_delays(struct outbuf *o, const struct message *m)
 		if (i > 0)
 			outbuf_char(o, ',');
 		row = rows_at(&m->rows, i);
-		if (m->received && (row->fate == FATE_DELIVERED ||
-		    row->fate == FATE_FAILED))
+		if (!msg_has_fate(row))
+			continue;
+		if (row->has_delay)
+			put_seconds(o, row->delay);
+		else if (m->received)
 			put_since(o, m->begin, row->done);
 	}
 }

@@ -97,11 +97,12 @@ enum field_type {
 	RT_HEX64, RT_HEX32,	/* 16 or 8 lower-case hex digits */
 	RT_NUMBER,		/* decimal */
 	RT_TIME,		/* seconds since the epoch, perhaps with a fraction */
-	RT_SECONDS,		/* a length of time, perhaps with a fraction */
+	RT_SECONDS,		/* a length of time, written as times are */
 	RT_ADDRESS,		/* host:port, written per dialect (lib/addr.h) */
 	RT_TLS,			/* version, cipher, bits, written per dialect */
-	RT_MAIL,		/* mail address, may hold '|'; in brackets in dialect 1 */
-	RT_TEXT			/* may hold '|' where the table allows it */
+	/* The last text of an event may hold '|': those before it have it escaped. */
+	RT_MAIL,		/* mail address; in brackets in dialect 1 */
+	RT_TEXT
 };
 
 /* One session, transaction or filter result in the words of the field. */

@@ -194,9 +194,10 @@ is_text(enum field f)
 }
 
 /*
- * The parameters in a given order: NULL, or what is wrong.  The free text is
- * the whole of what is left between its neighbours; without one, what is too
- * much is ignored.  An optional field that is empty is not there.
+ * The parameters in a given order: NULL, or what is wrong.  The last of its
+ * texts is the free one, the whole of what is left between its neighbours;
+ * those before it hold no bar.  Without a text, what is too much is ignored.
+ * An optional field that is empty is not there.
  */
 static const char *
 cut_order(struct report *r, const uint8_t *order, struct slice rest)
@@ -206,7 +207,7 @@ cut_order(struct report *r, const uint8_t *order, struct slice rest)
 	const char	*why;
 
 	for (n = 0, text = REPORT_FIELDS; order[n] != RF_VERSION; n++)
-		if (text == REPORT_FIELDS && is_text(order[n]))
+		if (is_text(order[n]))
 			text = n;
 	need = n - report_events[r->event].optional;
 	for (i = 0; i < n && i < text; i++) {
@@ -414,6 +415,9 @@ report_parse_params(struct report *r, struct slice params)
 		return malformed(r, why);
 	if (r->dialect <= DIALECT_0_4 && report_has(r, RF_ADDRESS))
 		strip_brackets(&r->field[RF_ADDRESS]);
+	if (r->dialect <= DIALECT_1 && report_has(r, RF_RECIPIENT) &&
+	    !report_is_derived(r->event))
+		strip_brackets(&r->field[RF_RECIPIENT]);
 	return REPORT_KNOWN;
 }
 

@@ -12,9 +12,9 @@
 #define TIME		11
 #define TIME_LENGTH	17
 #define SUBSYSTEM	(TIME + TIME_LENGTH + 1)
-#define SHORTEST	61	/* a line without parameters, of smtp-in and "timeout" */
+#define SHORTEST	59	/* a line without parameters, of queue and "timeout" */
 
-#define EVENT_MAX	16	/* an event's name and its bar */
+#define EVENT_MAX	24	/* an event's name and its bar */
 #define INDEX_SIZE	64
 
 static inline uint64_t
@@ -26,10 +26,10 @@ eight(const char *p)
 	return x;
 }
 
-/* -- events: two words each, to be compared under a mask -- */
+/* -- events: words to be compared under a mask; few have a third -- */
 
 static struct {
-	uint64_t	 name[2], mask[2];
+	uint64_t	 name[3], mask[3];
 	uint8_t		 length;		/* 0: the place is free */
 	uint8_t		 event;
 } events[INDEX_SIZE];
@@ -48,7 +48,7 @@ events_make(void)
 {
 	char		 name[EVENT_MAX], mask[EVENT_MAX];
 	enum event_id	 e;
-	size_t		 n;
+	size_t		 n, k;
 	unsigned	 i;
 
 	for (e = 0; e < EV_MAX; e++) {
@@ -62,26 +62,33 @@ events_make(void)
 		memset(mask, 0xff, n + 1);
 		for (i = event_hash(name); events[i].length != 0;)
 			i = (i + 1) & (INDEX_SIZE - 1);
-		events[i].name[0] = eight(name);
-		events[i].name[1] = eight(name + 8);
-		events[i].mask[0] = eight(mask);
-		events[i].mask[1] = eight(mask + 8);
+		for (k = 0; k < 3; k++) {
+			events[i].name[k] = eight(name + 8 * k);
+			events[i].mask[k] = eight(mask + 8 * k);
+		}
 		events[i].event = (uint8_t)e;
 		events[i].length = (uint8_t)n;
 	}
 	events_made = true;
 }
 
-/* The place of the event at p, or -1. */
-static inline int
-find_event(const char *p)
+static inline bool
+is_event(unsigned i, const char *p, unsigned word)
 {
-	uint64_t	 a = eight(p), b = eight(p + 8);
+	return ((eight(p + 8 * word) & events[i].mask[word]) ^
+	    events[i].name[word]) == 0;
+}
+
+/* The place of the event at p, or -1; a line ends at end. */
+static inline int
+find_event(const char *p, const char *end)
+{
 	unsigned	 i = event_hash(p);
 
 	for (; events[i].length != 0; i = (i + 1) & (INDEX_SIZE - 1))
-		if (((a & events[i].mask[0]) ^ events[i].name[0]) == 0 &&
-		    ((b & events[i].mask[1]) ^ events[i].name[1]) == 0)
+		if (is_event(i, p, 0) && is_event(i, p, 1) &&
+		    (events[i].length < 16 || (end - p >= EVENT_MAX &&
+		    is_event(i, p, 2))))
 			return (int)i;
 	return -1;
 }
@@ -142,7 +149,7 @@ bool
 report_quick(struct report *r, struct slice line, struct slice *params)
 {
 	const char	*p = line.p, *end = p + line.n;
-	size_t		 n = 7;
+	size_t		 n;
 	int		 i;
 
 	if (!events_made)
@@ -154,14 +161,17 @@ report_quick(struct report *r, struct slice line, struct slice *params)
 	set(r, RF_VERSION, p + VERSION, 3);
 	set(r, RF_TIME, p + TIME, TIME_LENGTH);
 	p += SUBSYSTEM;
-	if (memcmp(p, "smtp-in|", 8) != 0) {
-		if (memcmp(p, "smtp-out", 8) != 0 || p[8] != '|')
-			return false;
+	if (memcmp(p, "smtp-in|", 8) == 0)
+		n = 7;
+	else if (memcmp(p, "smtp-out", 8) == 0 && p[8] == '|')
 		n = 8;
-	}
+	else if (memcmp(p, "queue|", 6) == 0)
+		n = 5;
+	else
+		return false;
 	set(r, RF_SUBSYSTEM, p, n);
 	p += n + 1;
-	if ((i = find_event(p)) == -1)
+	if ((i = find_event(p, end)) == -1)
 		return false;
 	r->event = events[i].event;
 	set(r, RF_EVENT, p, events[i].length);

@@ -159,7 +159,7 @@ put_value(struct line *l, const struct report_value *v)
 		break;
 	case RT_SECONDS:
 		if (v->text.p == NULL) {
-			put_seconds(l, v->num);
+			put_time(l, v->num);
 			break;
 		}
 		/* FALLTHROUGH */

@@ -479,9 +479,12 @@ relay_tx_reply(struct conn *c, const struct relay_reply *r)
 	else
 		data_reply(c, r);
 	c->await++;
-	c->deadline = loop_mono() + 300 * 1000000000ULL;
-	if (all_answered(c) && c->state == CONN_ENVELOPE)
+	if (c->state != CONN_ENVELOPE)
+		return;
+	if (all_answered(c))
 		go_on(c);
+	else	/* the time is for each command */
+		conn_enter(c, CONN_ENVELOPE);
 }
 
 /* The end of data was accepted, or not: for all, or (LMTP) for the next of them. */

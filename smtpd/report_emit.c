@@ -26,16 +26,17 @@ send(const struct report_source *src, enum event_id event,
 #define SAFE_MAX	(REPORT_LINE_MAX - 512)
 
 /*
- * bar: the table has this field last, so `|` may stand in it.
- * Lives until the next call but one: no event has more than two such texts.
+ * bar: the table has this text last, so `|` may stand in it.
+ * Lives until the next call but two: no event has more than three such texts.
  */
 static struct slice
 safe(struct slice text, bool bar)
 {
-	static char	 buf[2][SAFE_MAX];
+	static char	 buf[3][SAFE_MAX];
 	static unsigned	 turn;
 
-	return report_safe(buf[turn++ & 1], SAFE_MAX, text, bar);
+	turn = (turn + 1) % 3;
+	return report_safe(buf[turn], SAFE_MAX, text, bar);
 }
 
 void
@@ -235,7 +236,7 @@ report_envelope(enum event_id event, const struct report_fate *f)
 		{ RF_ATTEMPTS,	.num = f->attempts },
 		{ RF_DELAY,	.num = f->delay },
 		{ RF_NEXT,	.num = f->next },
-		{ RF_DEST,	.text = f->dest },
+		{ RF_DEST,	.text = safe(f->dest, false) },
 		{ RF_RECIPIENT,	.text = safe(f->recipient, false) },
 		{ RF_REPLY,	.text = safe(f->reply, true) },
 	};

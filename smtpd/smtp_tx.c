@@ -214,10 +214,10 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path, const struct params *params
 		.helo = s->helo != NULL ? slice_str(s->helo) : SLICE(""),
 		.sender = slice_str(tx->sender),
 		.rcpt = slice_str(tx->rcpt),
-		.notify = params->notify,
-		.orcpt = params->orcpt,
 		.rdns = slice_str(s->rdns),
 		.fcrdns = s->fcrdns,
+		.notify = params->notify,
+		.orcpt = params->orcpt,
 	};
 	ipc_send_rcpt(smtp_lookup, &m);
 	return 0;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/utf8.h"
 #include "smtpd/submit.h"
 
 #define PATIENCE	600	/* seconds for a reply, RFC 5321 4.5.3.2.6 */
@@ -170,6 +171,20 @@ send_text(struct submit *s, const struct submit_message *m)
 	return ferror(m->text) ? -1 : 0;
 }
 
+/* RFC 6531: addresses are ASCII unless the message says otherwise. */
+static bool
+needs_utf8(const struct submit_message *m)
+{
+	size_t	 i;
+
+	if (!utf8_is_ascii(m->sender, strlen(m->sender)))
+		return true;
+	for (i = 0; i < m->nrcpt; i++)
+		if (!utf8_is_ascii(m->rcpt[i], strlen(m->rcpt[i])))
+			return true;
+	return false;
+}
+
 static enum submit_result
 transaction(struct submit *s, const struct submit_message *m)
 {
@@ -177,7 +192,8 @@ transaction(struct submit *s, const struct submit_message *m)
 	size_t			 i;
 
 	if ((result = command(s, 250, "EHLO localhost")) != SUBMIT_OK ||
-	    (result = command(s, 250, "MAIL FROM:<%s>", m->sender)) != SUBMIT_OK)
+	    (result = command(s, 250, "MAIL FROM:<%s>%s", m->sender,
+	    needs_utf8(m) ? " SMTPUTF8" : "")) != SUBMIT_OK)
 		return result;
 	for (i = 0; i < m->nrcpt; i++) {
 		result = command(s, 250, "RCPT TO:<%s>", m->rcpt[i]);

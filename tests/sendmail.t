@@ -5,7 +5,7 @@
 # codes, -bs, -bp, and what was kept is submitted at start.
 . tests/lib.sh
 
-plan 46
+plan 50
 
 SMTPD_CONTROL=$T/control
 export SMTPD_CONTROL
@@ -130,7 +130,8 @@ is $? 0 "and one that the daemon will refuse"
 
 smtpd_conf <<CONF
 listen on 127.0.0.1 port $PORT
-action "local" maildir "$T/Maildir"
+table aliases { "andré" = $USER_NAME }
+action "local" maildir "$T/Maildir" alias <aliases>
 match from any for local action "local"
 proc keep "cat >>'$T/report'"
 report smtp-in on keep
@@ -167,6 +168,15 @@ printf 'a\rb\rc\n\rd\n' | "$SENDMAIL" "$USER_NAME"
 is $? 0 "a bare CR is no obstacle"
 wait_for "$PATIENCE" has_mails 1
 is "$(sed '1,/^$/d' "$T"/Maildir/new/* | tr '\n' ';')" "a;b;c;;d;" "it ends a line"
+
+rm -f "$T"/Maildir/new/*
+echo x | "$SENDMAIL" -f "zoé@bücher.example" "andré"
+is $? 0 "addresses may be UTF-8"
+ok "the message is announced so" grep -q 'MAIL FROM:<zoé@bücher.example> SMTPUTF8$' "$T/report"
+wait_for "$PATIENCE" has_mails 1
+is "$(grep -c "^Return-Path: <zoé@bücher.example>" "$T"/Maildir/new/*)" 1 "they arrive as they are"
+printf 'x' | "$SENDMAIL" "$(printf 'andr\351')" 2>"$T/err"
+is $? 69 "what is not UTF-8 is no address"
 
 echo x | "$SENDMAIL" "$USER_NAME" no-such-user 2>"$T/err"
 is $? 67 "an unknown recipient is EX_NOUSER"

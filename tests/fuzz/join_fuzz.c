@@ -36,12 +36,16 @@ check_parallel(const struct report *r, enum field a, enum field b)
 }
 
 static void
-check_line(struct slice line, enum event_id event)
+check_line(struct slice line, enum event_id event, bool check)
 {
 	struct report	 r;
 
-	if (report_parse(&r, line) != REPORT_KNOWN || r.event != event ||
-	    !report_has(&r, RF_STATUS) || !report_has(&r, RF_BEGIN))
+	if (report_parse(&r, line) != REPORT_KNOWN)
+		abort();
+	/* What is checked is transactions and messages. */
+	if (check && r.event == EV_MSG_SUMMARY)
+		event = EV_MSG_SUMMARY;
+	if (r.event != event || !report_has(&r, RF_STATUS) || !report_has(&r, RF_BEGIN))
 		abort();
 	check_parallel(&r, RF_RECIPIENT, RF_EVPID);
 	if (event == EV_TX_SUMMARY)
@@ -55,14 +59,14 @@ check_line(struct slice line, enum event_id event)
 
 /* The lines of a text, which ends in one. */
 static void
-check_output(const char *p, size_t n, enum event_id event)
+check_output(const char *p, size_t n, enum event_id event, bool check)
 {
 	const char	*end = p + n, *lf;
 
 	for (; p < end; p = lf + 1) {
 		if ((lf = memchr(p, '\n', (size_t)(end - p))) == NULL)
 			abort();
-		check_line(slice_make(p, (size_t)(lf - p)), event);
+		check_line(slice_make(p, (size_t)(lf - p)), event, check);
 	}
 }
 
@@ -124,7 +128,7 @@ join_to(int fd, enum join_output output, enum event_id event, size_t most,
 	if ((length = pread(fd, text, sizeof(text), 0)) == -1)
 		abort();
 	if ((size_t)length < sizeof(text))
-		check_output(text, (size_t)length, event);
+		check_output(text, (size_t)length, event, output == JOIN_CHECK);
 }
 
 int

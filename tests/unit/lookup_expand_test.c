@@ -93,11 +93,11 @@ static const char *const pairs[][2] = {
 	{ "empty", "," },
 	{ "bad", "two words" },
 	{ "bad2", "alice@" },
-	{ "\344\270\255", "alice, andr\303\251" },
 	{ "farlist", "A@Far.Example, a@far.example, \"a\"@far.example, b@far.example, alice" },
 	{ "farlocal", "a@local.far.example" },
 	{ "inject", "\"a@[x> SIZE=1]\"" },
 	{ "quoted", "a b@far.example" },
+	{ "\344\270\255", "alice, andr\303\251" },
 };
 
 static const char *const virtuals[][2] = {

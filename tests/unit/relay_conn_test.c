@@ -6,6 +6,11 @@
  */
 #include "tests/unit/relay_world.h"
 
+static const struct ipc_relay_rcpt	 rcpts[] = {
+	{ .evpid = 1, .dest = { "b@example.org", 13 } },
+	{ .evpid = 2, .dest = { "c@example.org", 13 } },
+};
+
 #define CONTENT	"Subject: x\n\n.dot\n"
 
 /* -- what the queue is told -- */
@@ -192,10 +197,6 @@ static const struct row {
 static void
 run_row(const struct row *row)
 {
-	static const struct ipc_relay_rcpt rcpts[] = {
-		{ .evpid = 1, .dest = { "b@example.org", 13 } },
-		{ .evpid = 2, .dest = { "c@example.org", 13 } },
-	};
 	struct ipc_relay	 m = { .content = SLICE(CONTENT), .msgid = 0xabcd };
 	size_t			 i;
 
@@ -225,11 +226,168 @@ every_step_fails(void **state)
 		run_row(&rows[i]);
 }
 
+/* -- what is reported -- */
+
+#define LINK		"link-connect|server.example|pass|127.0.0.1|SERVER\n" \
+			"protocol-server|220 mx.example ESMTP\n" \
+			"link-greeting|mx.example\n" \
+			"protocol-client|EHLO client.example\n" \
+			"link-identify|EHLO|client.example\n" \
+			"protocol-server|250-mx.example\n" \
+			"protocol-server|250 PIPELINING\n"
+#define MAIL_OK		"protocol-client|MAIL FROM:<a@example.com>\n" \
+			"tx-begin|0000abcd\n" \
+			"tx-mail|0000abcd|ok|a@example.com\n" \
+			"protocol-server|250 ok\n"
+#define RCPT_OK		"protocol-client|RCPT TO:<b@example.org>\n" \
+			"tx-envelope|0000abcd|0000000000000001\n" \
+			"tx-rcpt|0000abcd|ok|b@example.org\n" \
+			"protocol-server|250 ok\n"
+#define DATA_OK		"protocol-client|DATA\n" \
+			"tx-data|0000abcd|ok\n" \
+			"protocol-server|354 go\n"
+#define ROLLBACK	"tx-rollback|0000abcd\n" \
+			"tx-reset|0000abcd\n"
+#define END		"protocol-client|QUIT\n" \
+			"protocol-server|221 bye\n" \
+			"link-disconnect\n"
+
+static const struct {
+	const char	*name;
+	const char	*script;
+	unsigned	 nrcpt;
+	const char	*events;
+} reports[] = {
+	{ "accepted", PIPELINING ONE "S 250 ok\nS 250 ok\nS 354 go\n" BODY
+	    "S 250-2.0.0 taken\nS 250 2.0.0 really\n" BYE, 1,
+	    LINK MAIL_OK RCPT_OK DATA_OK
+	    "protocol-client|.\ntx-commit|0000abcd|21\ntx-reset|0000abcd\n"
+	    "protocol-server|250-2.0.0 taken\nprotocol-server|250 2.0.0 really\n" END },
+	{ "MAIL refused: no transaction, and no rollback", PIPELINING ONE
+	    "S 550 no\nS 503 no\nS 503 no\n" BYE, 1,
+	    LINK "protocol-client|MAIL FROM:<a@example.com>\n"
+	    "tx-mail|00000000|permfail|a@example.com\nprotocol-server|550 no\n"
+	    "protocol-client|RCPT TO:<b@example.org>\nprotocol-server|503 no\n"
+	    "protocol-client|DATA\nprotocol-server|503 no\n" END },
+	{ "a recipient refused: the transaction goes on", PIPELINING TWO
+	    "S 250 ok\nS 250 ok\nS 550 no\nS 354 go\n" BODY "S 250 taken\n" BYE, 2,
+	    LINK MAIL_OK RCPT_OK
+	    "protocol-client|RCPT TO:<c@example.org>\n"
+	    "tx-rcpt|0000abcd|permfail|c@example.org\nprotocol-server|550 no\n"
+	    DATA_OK "protocol-client|.\ntx-commit|0000abcd|21\ntx-reset|0000abcd\n"
+	    "protocol-server|250 taken\n" END },
+	{ "all recipients refused: RSET ends it", PIPELINING ONE
+	    "S 250 ok\nS 450 no\nS 503 no\nC RSET\nS 250 ok\n" BYE, 1,
+	    LINK MAIL_OK "protocol-client|RCPT TO:<b@example.org>\n"
+	    "tx-rcpt|0000abcd|tempfail|b@example.org\nprotocol-server|450 no\n"
+	    "protocol-client|DATA\nprotocol-server|503 no\n"
+	    "protocol-client|RSET\n" ROLLBACK "protocol-server|250 ok\n" END },
+	{ "DATA refused", PIPELINING ONE
+	    "S 250 ok\nS 250 ok\nS 451 no\nC RSET\nS 250 ok\n" BYE, 1,
+	    LINK MAIL_OK RCPT_OK
+	    "protocol-client|DATA\ntx-data|0000abcd|tempfail\nprotocol-server|451 no\n"
+	    "protocol-client|RSET\n" ROLLBACK "protocol-server|250 ok\n" END },
+	{ "the end of data refused", PIPELINING ONE
+	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 554 no\n" BYE, 1,
+	    LINK MAIL_OK RCPT_OK DATA_OK
+	    "protocol-client|.\n" ROLLBACK "protocol-server|554 no\n" END },
+	{ "hang-up at the end of data", PIPELINING ONE
+	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "X\n", 1,
+	    LINK MAIL_OK RCPT_OK DATA_OK
+	    "protocol-client|.\n" ROLLBACK "link-disconnect\n" },
+	{ "BDAT", OFFERS "S 250-CHUNKING\nS 250 PIPELINING\n"
+	    MAIL "C RCPT TO:<b@example.org>\nC BDAT 20 LAST\nB Subject: x//.dot/\n"
+	    "S 250 ok\nS 250 ok\nS 250 taken\n" BYE, 1,
+	    "link-connect|server.example|pass|127.0.0.1|SERVER\n"
+	    "protocol-server|220 mx.example ESMTP\nlink-greeting|mx.example\n"
+	    "protocol-client|EHLO client.example\nlink-identify|EHLO|client.example\n"
+	    "protocol-server|250-mx.example\nprotocol-server|250-CHUNKING\n"
+	    "protocol-server|250 PIPELINING\n" MAIL_OK RCPT_OK
+	    "protocol-client|BDAT 20 LAST\ntx-data|0000abcd|ok\n"
+	    "tx-commit|0000abcd|20\ntx-reset|0000abcd\nprotocol-server|250 taken\n" END },
+	{ "banner refused", "S 554 no\n" BYE, 1,
+	    "link-connect|server.example|pass|127.0.0.1|SERVER\nprotocol-server|554 no\n" END },
+	{ "EHLO refused, HELO not", HELLO "S 500 no\nC HELO client.example\nS 250 hi\n"
+	    MAIL "S 550 no\n" BYE, 1,
+	    "link-connect|server.example|pass|127.0.0.1|SERVER\n"
+	    "protocol-server|220 mx.example ESMTP\nlink-greeting|mx.example\n"
+	    "protocol-client|EHLO client.example\nprotocol-server|500 no\n"
+	    "protocol-client|HELO client.example\nlink-identify|HELO|client.example\n"
+	    "protocol-server|250 hi\nprotocol-client|MAIL FROM:<a@example.com>\n"
+	    "tx-mail|00000000|permfail|a@example.com\nprotocol-server|550 no\n" END },
+};
+
+static void
+same_events(const char *want)
+{
+	if (strcmp(world.events, want) != 0)
+		fail_msg("events:\n%s\nexpected:\n%s", world.events, want);
+}
+
+static void
+reports_in_parallel(void **state)
+{
+	struct ipc_relay	 m = { .content = SLICE(CONTENT), .msgid = 0xabcd };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < nitems(reports); i++) {
+		world_begin();
+		print_message("# %s\n", reports[i].name);
+		world.scripts[0] = reports[i].script;
+		world_job(&m, rcpts, reports[i].nrcpt);
+		world_results(reports[i].nrcpt);
+		world_settle();
+		world_skip(11);
+		same_events(reports[i].events);
+	}
+}
+
+/* A server that says nothing any more is left, with a line that says so. */
+static const struct {
+	const char	*name;
+	const char	*script;
+	unsigned	 seconds;
+	const char	*result, *events;
+} silences[] = {
+	{ "banner", "W\n", 300, "1 tempfail unreached 127.0.0.1: banner: timed out\n",
+	    "link-connect|server.example|pass|127.0.0.1|SERVER\ntimeout\nlink-disconnect\n" },
+	{ "EHLO", HELLO "S 250-mx\nW\n", 300,
+	    "1 tempfail unreached 127.0.0.1: EHLO: timed out\n", NULL },
+	{ "end of data", PIPELINING ONE "S 250 ok\nS 250 ok\nS 354 go\n" BODY "W\n", 600,
+	    "1 tempfail unsure 127.0.0.1: end of data: timed out\n",
+	    LINK MAIL_OK RCPT_OK DATA_OK "timeout\nprotocol-client|.\n" ROLLBACK "link-disconnect\n" },
+};
+
+static void
+leaves_the_silent(void **state)
+{
+	struct ipc_relay	 m = { .content = SLICE(CONTENT), .msgid = 0xabcd };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < nitems(silences); i++) {
+		world_begin();
+		print_message("# silent at %s\n", silences[i].name);
+		world.scripts[0] = silences[i].script;
+		world_job(&m, rcpts, 1);
+		world_settle();
+		world_skip(silences[i].seconds - 1);
+		assert_int_equal(world.nresults, 0);
+		world_skip(2);
+		assert_string_equal(world.results, silences[i].result);
+		if (silences[i].events != NULL)
+			same_events(silences[i].events);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_step_fails),
+		cmocka_unit_test(reports_in_parallel),
+		cmocka_unit_test(leaves_the_silent),
 	};
 
 	world_init("action r relay host \"smtp://127.0.0.1:PORT\"\n");

@@ -60,7 +60,8 @@ is_quick(struct slice line, struct slice *field, struct slice *params)
 	return looks_like(field[0], "report") && looks_like(field[1], "0.d") &&
 	    field[1].p[2] >= '1' && field[1].p[2] <= '7' &&
 	    looks_like(field[2], "dddddddddd.dddddd") &&
-	    (slice_eq(field[3], SLICE("smtp-in")) || slice_eq(field[3], SLICE("smtp-out"))) &&
+	    (slice_eq(field[3], SLICE("smtp-in")) || slice_eq(field[3], SLICE("smtp-out")) ||
+	    slice_eq(field[3], SLICE("queue"))) && field[4].n >= 7 &&
 	    report_event_by_name(field[4]) != EV_UNKNOWN &&
 	    looks_like(field[5], "xxxxxxxxxxxxxxxx");
 }
@@ -93,6 +94,8 @@ static void
 test_events(void **state)
 {
 	static const char *const	 rest[] = { "", "|", "|a|b", "0", "0|" };
+	static const char *const	 subsystems[] = { "smtp-in", "smtp-out", "queue",
+	    "stats" };
 	char				 line[128];
 	enum event_id			 e;
 	size_t				 i, version;
@@ -102,8 +105,9 @@ test_events(void **state)
 		for (i = 0; i < nitems(rest); i++)
 			for (version = 0; version < 10; version++) {
 				snprintf(line, sizeof(line), "report|0.%zu|1541750432.123456|"
-				    "smtp-%s|%s|0123456789abcDEF%s", version,
-				    i & 1 ? "in" : "out", report_events[e].name, rest[i]);
+				    "%s|%s|0123456789abcDEF%s", version,
+				    subsystems[(i + version) % nitems(subsystems)],
+				    report_events[e].name, rest[i]);
 				check(line);
 			}
 }
@@ -116,6 +120,8 @@ test_changes(void **state)
 		"report|0.7|1541750432.123456|smtp-in|timeout|0123456789abcdef",
 		"report|0.6|1541750432.999999|smtp-in|protocol-client|0123456789abcdef|x",
 		"report|0.1|1541750432.000000|smtp-out|tx-commit|ffffffffffffffff|c0ffee00|1",
+		"report|0.7|1541750432.000000|queue|timeout|0000000000000000",
+		"report|0.7|1541750432.000000|queue|envelope-delivered|0000000000000000|c0ffee00",
 	};
 	size_t				 i, k, n;
 	char				*copy;

@@ -3,6 +3,7 @@
  * The table of the report language: names are there once, found again, and
  * in an order that the parser can cut.
  */
+/* objects: smtpd/report_emit.o */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "lib/report.h"
+#include "smtpd/report_emit.h"
 
 static void
 test_fields(void **state)
@@ -56,7 +57,11 @@ test_events(void **state)
 	assert_int_equal(report_event_by_name(SLICE("tx-mail ")), EV_UNKNOWN);
 }
 
-/* More than one field of free text could not be told apart in a line. */
+/*
+ * More than one field of free text could not be told apart in a line.  The
+ * last may hold bars; before it only `recipient` is a text, in which emitters
+ * escape them (report_emit.c, and below).
+ */
 static void
 test_one_free_text(void **state)
 {
@@ -71,9 +76,61 @@ test_one_free_text(void **state)
 		texts = 0;
 		for (f = report_events[e].field; *f != RF_VERSION; f++)
 			texts += report_fields[*f].type == RT_TEXT ||
-			    report_fields[*f].type == RT_MAIL;
+			    (report_fields[*f].type == RT_MAIL &&
+			    (*f != RF_RECIPIENT || f[1] == RF_VERSION));
 		assert_true(texts <= 1);
 	}
+}
+
+static char	 emitted[REPORT_LINE_MAX];
+
+static void
+write_line(const struct report_source *src, enum event_id event,
+    const struct report_value *v, size_t n)
+{
+	const struct report_head	 head = { src->subsystem, 1541750432500000,
+	    src->session };
+
+	n = report_write(emitted, sizeof(emitted) - 1, DIALECT_0_7, event, &head, v, n);
+	emitted[n - 1] = '\0';
+}
+
+/* Bars of all texts but the last are escaped where they are emitted. */
+static void
+test_emitted(void **state)
+{
+	static const struct report_source	 out = { SUBSYSTEM_SMTP_OUT, 0xab };
+	const struct report_fate		 fate = { .msgid = 0x0a, .evpid = 0x0a00000001,
+	    .transport = "lmtp", .attempts = 2, .delay = 1500000, .next = 1000000,
+	    .dest = SLICE("unix:/a|b"), .recipient = SLICE("x|\n@y"),
+	    .reply = SLICE("250 a|b") };
+	struct report				 r;
+
+	(void)state;
+	report_to(write_line);
+	report_envelope(EV_ENVELOPE_DEFERRED, &fate);
+	assert_string_equal(emitted, "report|0.7|1541750432.500000|queue|envelope-deferred|"
+	    "0000000000000000|0000000a|0000000a00000001|lmtp|2|1.500000|1.000000|"
+	    "unix:/a\\174b|x\\174\\012@y|250 a|b");
+	report_envelope(EV_ENVELOPE_DELIVERED, &fate);
+	assert_string_equal(emitted, "report|0.7|1541750432.500000|queue|envelope-delivered|"
+	    "0000000000000000|0000000a|0000000a00000001|lmtp|2|1.500000|"
+	    "unix:/a\\174b|x\\174\\012@y|250 a|b");
+	assert_int_equal(report_parse(&r, slice_str(emitted)), REPORT_KNOWN);
+	assert_true(slice_eq(r.field[RF_RECIPIENT], SLICE("x\\174\\012@y")));
+	assert_true(slice_eq(r.field[RF_REPLY], SLICE("250 a|b")));
+	report_link_failed(&out, SLICE("[::1]:25"), SLICE("no|route"));
+	assert_string_equal(emitted, "report|0.7|1541750432.500000|smtp-out|link-failed|"
+	    "00000000000000ab|[::1]:25|no|route");
+	report_message_bounce(1, "failed", 2, SLICE("a|b@c"));
+	assert_string_equal(emitted, "report|0.7|1541750432.500000|queue|message-bounce|"
+	    "0000000000000000|00000001|failed|00000002|a|b@c");
+	report_counter("a.b", 12);
+	assert_string_equal(emitted, "report|0.7|1541750432.500000|stats|counter|"
+	    "0000000000000000|a.b|12");
+	report_gauge("a.b", 0);
+	assert_string_equal(emitted, "report|0.7|1541750432.500000|stats|gauge|"
+	    "0000000000000000|a.b|0");
 }
 
 static void
@@ -97,6 +154,7 @@ main(void)
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_one_free_text),
+		cmocka_unit_test(test_emitted),
 		cmocka_unit_test(test_dialects),
 	};
 

@@ -20,7 +20,7 @@ static const struct report_head head = {
 /* Each event in the founding form and in the newest, without what they share. */
 static const struct {
 	enum event_id		 event;
-	struct report_value	 v[5];		/* to RF_VERSION */
+	struct report_value	 v[10];		/* to RF_VERSION */
 	const char		*founding, *newest;
 } rows[] = {
 	{ EV_LINK_CONNECT, { { RF_DEST, TEXT("[2001:db8::25]:25") },
@@ -71,6 +71,25 @@ static const struct {
 	{ EV_TIMED_OUT, { { 0 } }, "", "" },
 	{ EV_REPORT_GAP, { { RF_COUNT, .num = 12 }, { RF_FIRST, .num = 1000000 },
 	    { RF_LAST, .num = 2500000 } }, "|12|1|2", "|12|1.000000|2.500000" },
+	{ EV_LINK_FAILED, { { RF_REASON, TEXT("a|b") }, { RF_DEST, TEXT("[::1]:25") } },
+	    "|IPv6:::1:25|a|b", "|[::1]:25|a|b" },
+	{ EV_ENVELOPE_DEFERRED, { { RF_MSGID, .num = 0xf8 }, { RF_EVPID, .num = 0xf800000001 },
+	    { RF_TRANSPORT, .token = "relay" }, { RF_ATTEMPTS, .num = 2 },
+	    { RF_DELAY, .num = 2500000 }, { RF_NEXT, .num = 4000001 },
+	    { RF_DEST, TEXT("[::1]:25") }, { RF_RECIPIENT, TEXT("a@b") },
+	    { RF_REPLY, TEXT("450 a|b") } },
+	    "|000000f8|000000f800000001|relay|2|2|4|IPv6:::1:25|<a@b>|450 a|b",
+	    "|000000f8|000000f800000001|relay|2|2.500000|4.000001|[::1]:25|a@b|450 a|b" },
+	{ EV_ENVELOPE_DELIVERED, { { RF_MSGID, .num = 0xf8 }, { RF_EVPID, .num = 0xf800000001 },
+	    { RF_TRANSPORT, .token = "maildir" }, { RF_ATTEMPTS, .num = 1 },
+	    { RF_DELAY, .num = 2500 }, { RF_RECIPIENT, TEXT("a@b") } },
+	    "|000000f8|000000f800000001|maildir|1|0||<a@b>|",
+	    "|000000f8|000000f800000001|maildir|1|0.002500||a@b|" },
+	{ EV_MESSAGE_BOUNCE, { { RF_MSGID, .num = 1 }, { RF_KIND, .token = "delayed" },
+	    { RF_BOUNCE, .num = 2 }, { RF_RECIPIENT, TEXT("a|b@c") } },
+	    "|00000001|delayed|00000002|<a|b@c>", "|00000001|delayed|00000002|a|b@c" },
+	{ EV_GAUGE, { { RF_NAME, .token = "queue.age" }, { RF_VALUE, .num = 7 } },
+	    "|queue.age|7", "|queue.age|7" },
 };
 
 static size_t
@@ -78,7 +97,7 @@ count(const struct report_value *v)
 {
 	size_t	 n;
 
-	for (n = 0; n < 5 && v[n].field != RF_VERSION; n++)
+	for (n = 0; n < 10 && v[n].field != RF_VERSION; n++)
 		;
 	return n;
 }
