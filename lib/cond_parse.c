@@ -175,11 +175,14 @@ is_value(struct parser *p)
 {
 	if (p->token.kind == TOKEN_TEXT)
 		return true;
-	if (p->token.kind == TOKEN_WORD && !is_keyword(p))
+	if (p->token.kind == TOKEN_WORD && p->token.text.p[0] == '\'')
+		wrong_token(p, "a text stands in double quotes");
+	else if (p->token.kind == TOKEN_WORD && !is_keyword(p))
 		return true;
-	wrong_token(p, is_keyword(p) ?
-	    "a value is needed here; to compare with this word, quote it" :
-	    "a value is needed here");
+	else
+		wrong_token(p, is_keyword(p) ?
+		    "a value is needed here; to compare with this word, quote it" :
+		    "a value is needed here");
 	return false;
 }
 
@@ -193,7 +196,7 @@ parse_regex(struct parser *p, struct cond_node *n)
 	    error, sizeof(error), &offset);
 	if (n->regex != NULL)
 		return 0;
-	snprintf(why, sizeof(why), "after %zu characters: %s", offset, error);
+	snprintf(why, sizeof(why), "at offset %zu: %s", offset, error);
 	wrong(p, p->token.column, p->token.text, why);
 	return -1;
 }
@@ -366,7 +369,7 @@ parse_primary(struct parser *p)
 		return n;
 	}
 	node_free(n);
-	return wrong_token(p, "and, or or ) is needed here");
+	return wrong_token(p, "one of and, or, ) is needed here");
 }
 
 static struct cond_node *
@@ -437,7 +440,7 @@ parse_all(struct parser *p)
 	node_free(n);
 	if (operator_of(p) == -1 && p->error->column != 0)
 		return NULL;
-	return wrong_token(p, "and or or is needed here, or the end");
+	return wrong_token(p, "one of and, or is needed here, or the end; several values stand in parentheses");
 }
 
 struct cond *

@@ -354,11 +354,11 @@ static const struct {
 	{ "result = ok", 8, "=: equal is written ==" },
 	{ "src && dest", 5, "write and" },
 	{ "src || dest", 5, "write or" },
-	{ "src dest", 5, "dest: and or or is needed here" },
+	{ "src dest", 5, "dest: one of and, or is needed here" },
 	{ "src not in (1.2.3.4)", 5, "not NAME in" },
 	{ "! src", 1, "the name of a field is needed" },
 	{ "(src", 5, "the expression ends here" },
-	{ "src)", 4, "and or or is needed here, or the end" },
+	{ "src)", 4, "one of and, or is needed here, or the end" },
 	{ "src and", 8, "the expression ends here; the name of a field" },
 	{ "size >", 7, "the expression ends here; a value" },
 	{ "size > x", 8, "x: not a number" },
@@ -381,7 +381,8 @@ static const struct {
 	{ "result in (ok", 14, "the expression ends here" },
 	{ "result == and", 11, "quote it" },
 	{ "result in @/nonexistent/file", 11, "No such file" },
-	{ "src # dest", 5, "and or or is needed" },
+	{ "address == 'a@b'", 12, "a text stands in double quotes" },
+	{ "src # dest", 5, "one of and, or is needed" },
 };
 
 static void

@@ -84,6 +84,12 @@ session_address(const struct session *s)
 	return SLICE("192.0.2.1");
 }
 
+const char *
+session_name(const struct session *s)
+{
+	return s->rdns;
+}
+
 void
 wait_begin(struct session *s, enum waiting w)
 {
