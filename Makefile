@@ -105,10 +105,12 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/relay_reply.o smtpd/relay_route.o \
 		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
-		smtpd/smtp_bus.o smtpd/smtp_listen.o smtpd/smtp_name.o \
+		smtpd/smtp_bus.o smtpd/smtp_lines.o \
+		smtpd/smtp_listen.o smtpd/smtp_name.o \
 		smtpd/smtp_param.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
-		smtpd/smtp_session.o smtpd/smtp_tls.o smtpd/smtp_tx.o \
+		smtpd/smtp_session.o smtpd/smtp_stats.o \
+		smtpd/smtp_tls.o smtpd/smtp_tx.o \
 		smtpd/smtp_verb.o smtpd/smtp_wait.o smtpd/smtpd.o smtpd/spool.o \
 		smtpd/spool_batch.o smtpd/spool_big.o smtpd/spool_copy.o \
 		smtpd/spool_corrupt.o smtpd/spool_dump.o smtpd/spool_hash.o \

@@ -315,7 +315,8 @@ static bool
 is_complete(const struct hold *h, const struct group *g, const struct report *r)
 {
 	if (!h->options.transactions)
-		return r->event == EV_LINK_DISCONNECT || r->event == EV_LINK_SUMMARY;
+		return r->event == EV_LINK_DISCONNECT || r->event == EV_LINK_FAILED ||
+		    r->event == EV_LINK_SUMMARY;
 	return !g->out && g->ended && !g->asked &&
 	    (r->event == EV_TX_RESET || r->event == EV_PROTOCOL_SERVER);
 }

@@ -54,9 +54,10 @@ rows_settle(struct join *j, struct session *s)
 
 	for (i = rows_count(r); i-- > 0 && (row = rows_at(r, i))->pending;) {
 		row->pending = false;
-		if (s->verb != VERB_RCPT || !s->has_argument)
+		if (s->verb != VERB_RCPT)
 			continue;
-		row_set_address(j, r, row, text_slice(&s->argument));
+		if (s->has_argument)
+			row_set_address(j, r, row, text_slice(&s->argument));
 		if (!s->pending)
 			row->result = result_of_code(s->code);
 	}

@@ -11,6 +11,7 @@
 #define BUFFER_MIN	(64 * 1024)		/* several of the longest lines */
 #define BUFFERS_MAX	((uint64_t)1 << 30)	/* of all procs together */
 #define WAIT_DEFAULT	60			/* seconds */
+#define STATS_DEFAULT	60			/* seconds, as in conf_new() */
 
 static int	option_buffer(struct conf_parser *, const struct conf_word *, void *);
 static int	option_name(struct conf_parser *, const struct conf_word *, void *);
@@ -166,6 +167,33 @@ conf_parse_proc(struct conf_parser *p, const struct conf_word *w, void *arg)
 	return 0;
 }
 
+static unsigned
+stats_readers(const struct conf *conf)
+{
+	const struct proc_conf	*proc;
+	unsigned		 n = 0;
+
+	TAILQ_FOREACH(proc, &conf->procs, entry)
+		n += (proc->reports & REPORT_STATS) != 0;
+	return n;
+}
+
+/* One clock for all who read them: the shortest that is asked for. */
+static int
+stats_every(struct conf_parser *p)
+{
+	int64_t	 every = STATS_DEFAULT;
+
+	conf_next(p);
+	if (!conf_is_word(p, "every"))
+		conf_back(p);
+	else if (conf_time(p, &every) == -1)
+		return -1;
+	if (stats_readers(p->conf) == 1 || every < p->conf->stats_interval)
+		p->conf->stats_interval = every;
+	return 0;
+}
+
 static int
 report_on(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
@@ -187,7 +215,7 @@ report_on(struct conf_parser *p, const struct conf_word *w, void *arg)
 	if ((proc->reports & (unsigned)w->value) != 0)
 		return conf_error(p, "is told that already");
 	proc->reports |= (unsigned)w->value;
-	return 0;
+	return w->value == REPORT_STATS ? stats_every(p) : 0;
 }
 
 int

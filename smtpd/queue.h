@@ -311,7 +311,7 @@ void		 queue_relay_check_time(void);
 bool		 queue_relay_is(const struct ipc *);
 size_t		 queue_relay_jobs(void);
 
-/* -- queue_stats.c: counters and gauges, every minute -- */
+/* -- queue_stats.c: counters and gauges for `report stats` -- */
 
 void		 queue_stats_init(void);
 

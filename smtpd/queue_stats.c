@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Counters and gauges of the queue, every minute, if somebody reads them
- * (smtpd-report(7)).  Queue process.
+ * Counters and gauges of the queue, as often as `report stats` says, if
+ * somebody reads them (smtpd-report(7)).  Queue process.
  */
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -11,8 +11,6 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 #include "smtpd/report_emit.h"
-
-#define EVERY	60	/* seconds */
 
 /* What a visit to all messages finds. */
 struct sum {
@@ -115,7 +113,7 @@ is_read(void)
 void
 queue_stats_init(void)
 {
-	const struct timeval	 tv = { EVERY, 0 };
+	const struct timeval	 tv = { proc_conf->stats_interval, 0 };
 
 	if (!is_read())
 		return;

@@ -9,7 +9,9 @@
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_lines.h"
 #include "smtpd/smtp_peers.h"
+#include "smtpd/smtp_stats.h"
 
 struct ipc	*smtp_dns;
 struct ipc	*smtp_lookup;
@@ -57,8 +59,8 @@ smtp_main(void)
 {
 	io_init(proc_conf->idle);
 	bus_init(bus_pause);
-	if (proc_restarted)
-		report_gap_unknown(SUBSYSTEM_SMTP_IN, loop_wall());
+	stats_init();
+	lines_init();
 	loop_at_end(stop_when_done);
 }
 
@@ -74,6 +76,7 @@ smtp_peer(enum process peer, struct ipc *ipc, const char *instance)
 		smtp_queue = ipc;
 		tx_queue_met();
 	}
+	lines_peer(peer);
 }
 
 static void
@@ -192,27 +195,6 @@ from_queue(struct ipc *ipc, struct ipc_msg *msg)
 	}
 }
 
-/*
- * Lines of another process.  What queue has said is read first, so that
- * nothing of a message precedes its tx-commit.
- */
-static void
-lines(struct ipc *ipc, struct ipc_msg *msg)
-{
-	uint8_t		 subsystem = ipc_get_u8(msg);
-	uint8_t		 dialect = ipc_get_u8(msg);
-	uint64_t	 first = ipc_get_u64(msg);
-	uint64_t	 last = ipc_get_u64(msg);
-	struct slice	 text = ipc_get_slice(msg);
-
-	msg->bad |= subsystem >= SUBSYSTEM_MAX || dialect >= DIALECT_MAX;
-	if (!ipc_complete(ipc, msg))
-		return;
-	if (ipc != smtp_queue && smtp_queue != NULL)
-		ipc_drain(smtp_queue);
-	bus_lines(subsystem, dialect, first, last, text);
-}
-
 void
 smtp_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 {
@@ -221,7 +203,7 @@ smtp_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 	else if (peer == PROC_PARENT)
 		from_parent(ipc, msg);
 	else if (msg->type == IPC_REPORT)
-		lines(ipc, msg);
+		lines_take(peer, ipc, msg);
 	else if (peer == PROC_DNS && msg->type == IPC_RESOLVED)
 		name_answer(ipc, msg);
 	else if (peer == PROC_LOOKUP && msg->type == IPC_VERDICT)

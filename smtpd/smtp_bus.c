@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "smtpd/report_emit.h"
 #include "smtpd/smtp_bus.h"
 #include "smtpd/smtp_proclog.h"
+#include "smtpd/smtp_stats.h"
 
 /* What a pipe may hold: so much of what was written is kept, to tell what died in it. */
 #define PIPE_SIZE	(1024 * 1024)
@@ -42,6 +44,7 @@ struct subscriber {
 	char		*data;
 	size_t		 start, end, size;
 	struct gap	 gaps[SUBSYSTEM_MAX];
+	uint64_t	 dropped;	/* lines, ever */
 	struct proclog	*log;
 };
 
@@ -184,12 +187,15 @@ static void
 drop_lines(struct subscriber *s, const struct lines *l)
 {
 	struct gap	*g = &s->gaps[l->subsystem];
+	uint64_t	 count = 0;
 	size_t		 i;
 
 	if (g->count == 0)
 		g->first = l->first;
 	for (i = 0; i < l->text.n; i++)
-		g->count += l->text.p[i] == '\n';
+		count += l->text.p[i] == '\n';
+	g->count += count;
+	s->dropped += count;
 	g->last = l->last;
 }
 
@@ -275,6 +281,7 @@ bus_send(const struct report_source *src, enum event_id event,
 	struct subscriber		*s;
 	enum dialect			 d;
 
+	stats_event(src, event, v, n);
 	for (s = subs; s < subs + nsubs; s++) {
 		if (!wants(s, src->subsystem))
 			continue;
@@ -335,6 +342,8 @@ drop_written(struct subscriber *s, const struct report *r)
 		if (last > g->last)
 			g->last = last;
 		g->count += gap ? gap_count(r->field[RF_COUNT]) : 1;
+		/* A gap line's are counted. */
+		s->dropped += !gap;
 	}
 }
 
@@ -465,6 +474,23 @@ bus_idle(void)
 		if (s->fd != -1 && unsent(s) > 0)
 			return false;
 	return true;
+}
+
+/* The name of a proc stands between dots, whatever else it holds. */
+void
+bus_stats(void)
+{
+	const struct subscriber	*s;
+	char			 name[256], buf[192];
+	struct slice		 safe;
+
+	for (s = subs; s < subs + nsubs; s++) {
+		safe = report_safe(buf, sizeof(buf), slice_str(s->conf->name), false);
+		snprintf(name, sizeof(name), "report.%.*s.dropped", (int)safe.n, safe.p);
+		report_counter(name, s->dropped);
+		snprintf(name, sizeof(name), "report.%.*s.waiting", (int)safe.n, safe.p);
+		report_gauge(name, unsent(s));
+	}
 }
 
 void

@@ -21,6 +21,8 @@ void	bus_proc_stdin(unsigned index, uint32_t life, int fd);
 void	bus_proc_output(unsigned index, int fd);
 /* Is a subscriber with `overflow wait` behind, so that clients are not read? */
 bool	bus_paused(void);
+/* The counters of each subscriber: lines it was not given, and bytes that wait for it. */
+void	bus_stats(void);
 /* Has every running subscriber been written all there is? */
 bool	bus_idle(void);
 

@@ -207,6 +207,7 @@ void		 segment_failed(struct spool *, struct segment *);
 void		 segment_close_all(struct spool *);
 void		 segment_head(const struct spool *, const struct segment *, char block[SPOOL_BLOCK]);
 void		 segment_order(struct spool *, struct segment *);
+void		 segment_read_ahead(const struct segment *);	/* what follows it */
 
 /* spool_batch.c */
 int		 batch_record(struct spool *, struct spool_rechead *,

@@ -165,6 +165,7 @@ find_batches(struct scan *sc, struct segment *seg)
 	struct found		*f;
 	size_t			 offset = SPOOL_BLOCK, at;
 
+	segment_read_ahead(seg);
 	load(sc, seg);
 	while (offset < sc->sp->opt.segment_size) {
 		/* Nothing valid behind: the end of this life, or a torn tail. */

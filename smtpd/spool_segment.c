@@ -12,6 +12,7 @@
 
 #include "smtpd/spool_int.h"
 
+#define AHEAD		4	/* segments */
 #define PREPARE_AGAIN	60	/* seconds after a try that failed */
 
 void
@@ -275,4 +276,14 @@ segment_close_all(struct spool *sp)
 		close(seg->fd);
 		free(seg);
 	}
+}
+
+/* The disk reads the next ones while this one is looked at. */
+void
+segment_read_ahead(const struct segment *seg)
+{
+	int	 n;
+
+	for (n = 0; n < AHEAD && (seg = TAILQ_NEXT(seg, entry)) != NULL; n++)
+		posix_fadvise(seg->fd, 0, 0, POSIX_FADV_WILLNEED);
 }

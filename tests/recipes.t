@@ -28,6 +28,8 @@ recipes/failed-logins-nft	log	nft add element inet filter mail6 { 2001:db8::7 }
 recipes/failed-logins-pf	log	pfctl -q -t mail -T add 2001:db8::7
 recipes/slow-destinations	log	tls.example.com
 recipes/story	b0c3a1517cb41799 log	tx-begin        b0c3a151
+recipes/story	0badcafe log	envelope-failed b0c3a1517cb41799 to <t@one.example.com>
+recipes/story	93e09f875bc0fd99 log	envelope-delivered 0badcafe00000001 to <alice@example.org>
 recipes/digest	log	failed logins
 dashboard/terminal	log	smtp-out commit
 dashboard/page	web log	
@@ -48,6 +50,17 @@ done >"$T/logins"
 	cat "$T/logins"
 	echo "report|0.7|1795322700.000004|smtp-in|link-disconnect|00000000000000ff"
 } >>"$T/dir/log"
+# What the queue says of a message that is relayed there, and of its bounce.
+sed 's/.*/report|0.7|1795322705.000000|&/' >>"$T/dir/log" <<'END'
+queue|envelope-deferred|0000000000000000|b0c3a151|b0c3a1517cb41799|relay|1|0.012345|1795323005.000000|203.0.113.5:26|t@one.example.com|450 4.2.0 later
+queue|message-bounce|0000000000000000|b0c3a151|failed|0badcafe|alice@example.org
+queue|envelope-failed|0000000000000000|b0c3a151|b0c3a1517cb41799|relay|2|310.6|203.0.113.5:26|t@one.example.com|550 5.1.1 no such user
+queue|envelope-delivered|0000000000000000|0badcafe|0badcafe00000001|maildir|1|0.001||alice@example.org|
+stats|gauge|0000000000000000|queue.envelopes|3
+stats|gauge|0000000000000000|queue.running|2
+stats|gauge|0000000000000000|queue.hosts.held|1
+stats|gauge|0000000000000000|smtp.sessions|2
+END
 gzip -c "$T/dir/log" >"$T/dir/log.gz"
 printf '%s\n' 192.0.2.10 198.51.100.0/24 alice@example.org example.net >"$T/table"
 echo 'a key for a test' >"$T/dir/key"
@@ -111,7 +124,7 @@ done <"$T/list"
 # -- examples --
 
 is "$(cd examples && ls recipes/* dashboard/* | grep -v '\.' | sort)" \
-    "$(cut -f 1 "$T/scripts" | sort)" "every script of the examples is here"
+    "$(cut -f 1 "$T/scripts" | sort -u)" "every script of the examples is here"
 NFT="echo nft" PFCTL="echo pfctl"
 export NFT PFCTL
 while IFS="$tab" read -r script args word; do
@@ -148,7 +161,7 @@ done <"$T/scripts"
 
 if rptfmt -Q -P "$T/counters" "$T/dir/log" 2>/dev/null; then
 	is "$(cat examples/dashboard/prometheus.yml examples/dashboard/grafana.json |
-	    grep -oE 'rpt_[a-z_]+' | sort -u | while read -r name; do
+	    grep -oE '(rpt|pipepost)_[a-z_]+' | sort -u | while read -r name; do
 		grep -q "^$name[ {]" "$T/counters" || echo "$name"
 	    done)" "" "rules and dashboard name counters that there are"
 else

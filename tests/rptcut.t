@@ -3,7 +3,7 @@
 # rptcut(1): columns by name, by part, by number; what is absent or malformed.
 . tests/lib.sh
 
-plan 67
+plan 71
 
 V1=seed-v1.log
 
@@ -264,3 +264,36 @@ perl -e '
 	}
 ' 2>errors
 is "$? $(cat errors)" "0 " "the input split at each byte"
+
+# -- the queue and the numbers --
+cat >queue <<'END'
+report|0.7|1600000000.500000|smtp-out|link-failed|00000000000000c1|192.0.2.3:25|Connection refused|twice
+report|0.7|1600000001.000000|queue|envelope-deferred|0000000000000000|0000000a|0000000a00000001|relay|1|0.250000|1600000900.000000|[2001:db8::3]:25|a\174b@Example.org|450 4.2.0 a|b
+report|1|1600000900|queue|envelope-delivered|0000000000000000|0000000a|0000000a00000001|lmtp|2|900|local:0|<x@b.example>|250 a|b
+report|0.7|1600000901.000000|queue|envelope-expired|0000000000000000|0000000a|0000000a00000002|mda|7|345600.125||y@b.example|
+report|0.7|1600000902.000000|queue|message-bounce|0000000000000000|0000000a|failed|0badcafe|s|s@a.example
+report|0.7|1600000960.000000|stats|gauge|0000000000000000|queue.hosts.held|3
+report|0.7|1600000960.000000|stats|counter|0000000000000000|smtp.connections|12345678901234567890
+END
+cut_is "what became of envelopes" "\
+envelope-deferred 0000000a00000001 relay 1 0.250000 1600000900.000000 2001:db8::3 25
+envelope-delivered 0000000a00000001 lmtp 2 900 - - -
+envelope-expired 0000000a00000002 mda 7 345600.125 - - -" \
+    -d ' ' -s -f event,evpid,transport,attempts,delay,next,dest.ip,dest.port - <<END
+$(sed -n 2,4p queue)
+END
+cut_is "the recipient's bars are escaped, the reply's are not" "\
+a\\174b@Example.org Example.org 450 4.2.0 a|b
+x@b.example b.example 250 a|b
+y@b.example b.example " -d ' ' -s -f recipient,recipient.domain,reply - <<END
+$(sed -n 2,4p queue)
+END
+cut_is "a connection that did not come up, a bounce" "\
+192.0.2.3:25 Connection refused|twice - -
+- - 0badcafe s|s@a.example" -d ' ' -s -f dest,reason,bounce,recipient - <<END
+$(sed -n '1p;5p' queue)
+END
+cut_is "numbers" "gauge queue.hosts.held 3
+counter smtp.connections 12345678901234567890" -d ' ' -s -f event,name,value - <<END
+$(sed -n 6,7p queue)
+END

@@ -15,7 +15,7 @@ filter_is()
 
 manual=$TOP/man/rptfilter.1
 recipes=$(grep -a -c '^\.Dl \$ ' "$manual")
-plan $((70 + recipes))
+plan $((84 + recipes))
 
 cd "$T" || exit 1
 cp "$TOP"/tests/data/*.log .
@@ -202,3 +202,34 @@ while read -r recipe; do
 	got=$(sh -c "$recipe" 2>&1 >out)
 	is "$got $(grep -a -c . out | sed 's/[1-9][0-9]*/some/')" " some" "$recipe"
 done <recipes
+
+# the queue and the numbers
+cat >queue <<'END'
+report|0.7|1600000000.500000|smtp-out|link-failed|00000000000000c1|192.0.2.3:25|Connection refused|twice
+report|0.7|1600000001.000000|queue|envelope-deferred|0000000000000000|0000000a|0000000a00000001|relay|1|0.250000|1600000900.000000|[2001:db8::3]:25|a\174b@Example.org|450 4.2.0 a|b
+report|1|1600000900|queue|envelope-delivered|0000000000000000|0000000a|0000000a00000001|lmtp|2|900|local:0|<x@b.example>|250 a|b
+report|0.7|1600000901.000000|queue|envelope-expired|0000000000000000|0000000a|0000000a00000002|mda|7|345600.125||y@b.example|
+report|0.7|1600000902.000000|queue|message-bounce|0000000000000000|0000000a|failed|0badcafe|s|s@a.example
+report|0.7|1600000960.000000|stats|gauge|0000000000000000|queue.hosts.held|3
+report|0.7|1600000960.000000|stats|counter|0000000000000000|smtp.connections|12345678901234567890
+END
+chosen()	# CONDITION NUMBERS: of the lines
+{
+	is "$(rptfilter "$1" queue 2>&1 | grep -nxFf - queue | cut -d : -f 1 | paste -sd ,)" "$2" "$1"
+}
+chosen 'delay > 60' 3,4
+chosen 'delay < 0.3 and transport == relay' 2
+chosen 'attempts >= 2' 3,4
+chosen 'next > 1600000000' 2
+chosen 'dest in (2001:db8::/32, 192.0.2.0/24)' 1,2
+chosen 'recipient.domain == example.ORG' 2
+chosen 'recipient == x@b.example' 3
+chosen 'bounce == 0BADCAFE' 5
+chosen 'msgid == a and not recipient.user == y' 2,3,5
+chosen 'name == queue.hosts.held and value > 2' 6
+chosen 'reason ~ refused' 1
+chosen 'subsystem in (queue, stats) and event ~ "^envelope-"' 2,3,4
+rptfilter -S 'event == link-failed' queue >got
+is "$(wc -l <got)" 1 "a session that never was is whole"
+rptfilter -S -g 'transport == mda' queue >got
+is "$(grep -c envelope got)" 1 "each line of the queue is a group of its own"

@@ -57,6 +57,12 @@ now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+static double
+cpu(void)
+{
+	return (double)clock() / CLOCKS_PER_SEC;
+}
+
 static size_t
 memory(void)
 {
@@ -218,6 +224,7 @@ relay_all(void)
 {
 	const struct timeval	 tv = { 0, 20000 };
 	struct event		*ev = event_new(loop_base, -1, EV_PERSIST, late_cb, NULL);
+	double			 busy;
 	int			 fd[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == -1)
@@ -228,9 +235,11 @@ relay_all(void)
 	event_add(ev, &tv);
 	loop_at_end(ipc_flush_all);
 	begun = now();
+	busy = cpu();
 	loop_run();
-	printf("relayed: %zu messages in %.2f s, %.0f/s; the first half in %.2f s\n",
-	    ndone, now() - begun, (double)ndone / (now() - begun), half - begun);
+	printf("relayed: %zu messages in %.2f s, %.0f/s, CPU %.2f s; the first half in %.2f s\n",
+	    ndone, now() - begun, (double)ndone / (now() - begun), cpu() - busy,
+	    half - begun);
 	printf("dead destinations held at most %zu of %d places\n", most_held,
 	    RELAY_SLOTS);
 }
@@ -256,7 +265,7 @@ count_live(void)
 int
 main(int argc, char *argv[])
 {
-	double	 since;
+	double	 since, busy;
 	size_t	 before;
 
 	all_live = argc > 1 && strcmp(argv[1], "-l") == 0;
@@ -282,9 +291,10 @@ main(int argc, char *argv[])
 	loop_init();
 	before = memory();
 	since = now();
+	busy = cpu();
 	queue_main();
-	printf("start with %zu messages to %zu destinations: %.3f s\n", message_count(),
-	    route_count().destinations, now() - since);
+	printf("start with %zu messages to %zu destinations: %.3f s, CPU %.3f s\n",
+	    message_count(), route_count().destinations, now() - since, cpu() - busy);
 	printf("memory: %zu bytes an envelope, destinations included\n",
 	    (memory() - before) / messages);
 	show(CONTROL_QUEUE, "show queue");

@@ -246,6 +246,10 @@ static const struct {
 	{ "proc reporting c\nreport smtp on reportign\n" RULE,
 	    "f:2:16: token \"reportign\": no such proc above; did you mean \"reporting\"?\n" },
 	{ "proc p c\nreport smtp on p\nreport smtp-in on p\n" RULE, "f:3:19: token \"p\": is told that already\n" },
+	{ "proc p c\nreport stats on p every\n" RULE,
+	    "f:2:24: end of line: expected a time like 4d, 1h30m or 10s\n" },
+	{ "proc p c\nreport queue on p every 1s\n" RULE,
+	    "f:2:19: token \"every\": expected the end of the line\n" },
 	{ "proc p c\nreport smtp-inn on p\n" RULE,
 	    "f:2:8: token \"smtp-inn\": no stream to report; did you mean \"smtp-in\"?\n" },
 	/* what is later, and what was */

@@ -251,6 +251,26 @@ check_proc(struct conf *c)
 	assert_true(p->reports == 1u << SUBSYSTEM_SMTP_OUT);
 }
 
+/* The shortest that is asked for; who asks for none asks for a minute. */
+static void
+check_minute(struct conf *c)
+{
+	assert_int_equal(c->stats_interval, 60);
+	assert_true(TAILQ_FIRST(&c->procs)->reports == 1u << SUBSYSTEM_STATS);
+}
+
+static void
+check_minutes(struct conf *c)
+{
+	assert_int_equal(c->stats_interval, 300);
+}
+
+static void
+check_seconds(struct conf *c)
+{
+	assert_int_equal(c->stats_interval, 5);
+}
+
 static void
 check_pki(struct conf *c)
 {
@@ -298,6 +318,10 @@ static const struct {
 	{ "proc a \"rptfmt | logger\"\nreport smtp on a\n"
 	    "proc b c chroot /c group g user u overflow wait protocol 0.7 buffer 128K\nreport smtp-in on b\n"
 	    "proc c d overflow wait 5s\nreport smtp-out on c\n" RULE, check_proc },
+	{ "proc a b\nreport stats on a every 5m\nproc c d\nreport stats on c\n" RULE, check_minute },
+	{ "proc a b\nreport stats on a every 5m\n" RULE, check_minutes },
+	{ "proc a b\nreport stats on a every 5s\nproc c d\nreport stats on c every 10s\n" RULE,
+	    check_seconds },
 	{ "pki MX.example.org cert /c\npki mx.example.org key /k dhe none\nca \"*\" cert /ca\n" RULE, check_pki },
 };
 

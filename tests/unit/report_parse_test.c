@@ -117,6 +117,15 @@ static const struct {
 	    "version=0.6\ttime=2\tsession=c7\tkind=builtin\tfilter=fc\tmessage=a|b" },
 	{ DIALECT_0_6, "report|0.6|2|smtp-in|timeout|c7",
 	    "version=0.6\ttime=2\tsession=c7" },
+	/* the last text is the free one; what stands before it is cut from the left */
+	{ DIALECT_0_7, "report|0.7|2|queue|envelope-failed|0|0000000a|0000000a00000001|relay|2|1.5|[::1]:25|a\\174b@c|550 x|y",
+	    "version=0.7\ttime=2\tsession=0\tdest=[::1]:25\tmsgid=0000000a\tevpid=0000000a00000001\treply=550 x|y\t"
+	    "recipient=a\\174b@c\tdelay=1.5\tattempts=2\ttransport=relay" },
+	{ DIALECT_1, "report|1|2|queue|envelope-deferred|0|0000000a|0000000a00000001|relay|2|1|9|IPv6:::1:25|<a@c>|",
+	    "version=1\ttime=2\tsession=0\tdest=IPv6:::1:25\tmsgid=0000000a\tevpid=0000000a00000001\treply=\t"
+	    "recipient=a@c\tdelay=1\tattempts=2\ttransport=relay\tnext=9" },
+	{ DIALECT_0_4, "report|0.4|2|queue|message-bounce|0|0a|failed|0b|<x|y>@z",
+	    "version=0.4\ttime=2\tsession=0\tmsgid=0a\tkind=failed\trecipient=<x|y>@z\tbounce=0b" },
 	{ DIALECT_1, "report|1|9|smtp-in|report-gap|0000000000000000|12|7|8.5",
 	    "version=1\ttime=9\tsession=0000000000000000\tcount=12\tfirst=7\tlast=8.5" },
 	/* a version nobody knows is the newest; more fields than one knows */
@@ -220,6 +229,9 @@ static const struct {
 	{ REPORT_MALFORMED,	RF_EVPID,	SLICE("report|1|1|smtp-in|tx-envelope|c7|f8|") },
 	{ REPORT_MALFORMED,	RF_SIZE,	SLICE("report|1|1|smtp-in|tx-commit|c7|f8|-3") },
 	{ REPORT_MALFORMED,	RF_LAST,	SLICE("report|1|1|smtp-in|report-gap|0|1|2|x") },
+	{ REPORT_MALFORMED,	RF_REPLY,	SLICE("report|0.7|1|queue|envelope-failed|0|a|b|relay|1|1|d:1|a@b") },
+	{ REPORT_MALFORMED,	RF_DELAY,	SLICE("report|0.7|1|queue|envelope-failed|0|a|b|relay|1|x|d:1|a@b|") },
+	{ REPORT_MALFORMED,	RF_VALUE,	SLICE("report|0.7|1|stats|gauge|0|a|-1") },
 };
 
 static void
