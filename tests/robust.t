@@ -3,7 +3,7 @@
 # The daemon's own troubles: descriptors run out, processes die while clients
 # wait, a client guesses names or holds the stop up, sockets and keys are wrong.
 . tests/lib.sh
-plan 30
+plan 32
 
 make_cert
 conf()
@@ -14,6 +14,7 @@ conf()
 	match from any for local action "local"
 	proc all "exec cat >>'$T/all'" overflow wait
 	report smtp-in on all
+	report queue on all
 	CONF
 }
 conf
@@ -113,6 +114,10 @@ kill -9 "$(child queue)"
 wait $pid
 is "$(codes "$T/out" | sed 's,.*354 [^ ]* *,,')" "451 4.3.0 250 2.0.0 " "queue dies with a message: 451, the session goes on"
 ok "queue is back" wait_for "$PATIENCE" all_back
+# gap SUBSYSTEM: does the stream say that lines of it may be missing?
+gap() { grep -q "|$1|report-gap|0000000000000000|0|" "$T/all"; }
+ok "its reporters are told that its lines may be missing" wait_for "$PATIENCE" gap queue
+ok "and no others" sh -c "! grep -q '|smtp-in|report-gap|' '$T/all'"
 
 rm -f "$T/go"
 client 'HELO a' 'MAIL FROM:<>' "RCPT TO:<$USER_NAME@localhost>" 'DATA' "@$T/go" 'x\n.' NOOP >"$T/out" &
@@ -126,8 +131,7 @@ is "$(codes "$T/out" | sed 's,.*354 [^ ]* *,,')" "451 4.3.0 250 2.0.0 " "a messa
 
 kill -9 "$(child smtp)"
 ok "smtp is back" wait_for "$PATIENCE" all_back
-gap() { grep -q '|report-gap|' "$T/all"; }
-ok "its reporters are told that lines may be missing" wait_for "$PATIENCE" gap
+ok "its reporters are told that lines may be missing" wait_for "$PATIENCE" gap smtp-in
 ok "mail goes on" alive
 no_zombie() { ! ps -o stat= --ppid "$smtpd_pid" | grep -q Z; }
 ok "no child stays a zombie" wait_for "$PATIENCE" no_zombie

@@ -295,6 +295,82 @@ nul_test(void **state)
 	world_free(&w);
 }
 
+/* Of envelopes that had their fate the newest are remembered, and no more. */
+static void
+closed_test(void **state)
+{
+	struct world	 w;
+	uint64_t	 id;
+
+	(void)state;
+	world_new(&w, JOIN_MSG);
+	for (id = 0; id < 3 * CLOSED_MOST; id++) {
+		closed_add(w.j, id);
+		closed_add(w.j, id);
+		assert_true(closed_has(w.j, id));
+		assert_int_equal(closed_has(w.j, id - CLOSED_MOST + 1), id >= CLOSED_MOST - 1);
+		assert_false(closed_has(w.j, id - CLOSED_MOST));
+	}
+	assert_int_equal(w.j->closed.map.used, CLOSED_MOST);
+	world_free(&w);
+	world_new(&w, JOIN_CHECK);
+	w.j->options.most = 3;
+	for (id = 10; id < 20; id++) {
+		closed_add(w.j, id);
+		assert_true(closed_has(w.j, id));
+		assert_false(closed_has(w.j, id - 3));
+	}
+	assert_int_equal(w.j->closed.map.used, 3);
+	world_free(&w);
+}
+
+static void
+put_message(struct world *w, unsigned msgid)
+{
+	static const char *const	 lines[] = {
+		IN("tx-begin") "1|%08x", IN("tx-envelope") "1|%08x|%08x00000001",
+		IN("tx-rcpt") "1|%08x|ok|a@b", IN("tx-commit") "1|%08x|7",
+	};
+	char				 line[256];
+	size_t				 i;
+
+	for (i = 0; i < nitems(lines); i++) {
+		snprintf(line, sizeof(line), lines[i], msgid, msgid);
+		put(w, line, strlen(line));
+	}
+}
+
+/*
+ * A check holds few messages as long as there are no lines of the queue, then
+ * all; and what has its fate is let go.
+ */
+static void
+check_test(void **state)
+{
+	struct world	 w;
+	unsigned	 i;
+	char		 line[256];
+
+	(void)state;
+	world_new(&w, JOIN_CHECK);
+	for (i = 1; i <= 2 * CLOSED_MOST; i++)
+		put_message(&w, i);
+	assert_int_equal(w.j->messages.used, CLOSED_MOST);
+	assert_int_equal(join_evicted(w.j), 0);
+	for (i = 2 * CLOSED_MOST; i > CLOSED_MOST + 1; i--) {
+		snprintf(line, sizeof(line), "report|0.7|1600000002.000000|queue|"
+		    "envelope-delivered|0000000000000000|%08x|%08x00000001|mda|1|0.5||a@b|",
+		    i, i);
+		put(&w, line, strlen(line));
+	}
+	assert_int_equal(w.j->messages.used, 1);
+	assert_int_equal(join_violations(w.j), 0);
+	assert_int_equal(join_end(w.j), 0);
+	assert_int_equal(join_violations(w.j), 1);
+	assert_non_null(strstr(written(&w), "|msg-summary|0000000000000001|00001001|open|"));
+	world_free(&w);
+}
+
 /* An open session with all there may be takes less than 1 KiB. */
 static void
 memory_test(void **state)
@@ -344,6 +420,8 @@ main(void)
 		cmocka_unit_test(mute_test),
 		cmocka_unit_test(late_start_test),
 		cmocka_unit_test(nul_test),
+		cmocka_unit_test(closed_test),
+		cmocka_unit_test(check_test),
 		cmocka_unit_test(memory_test),
 	};
 
