@@ -17,6 +17,7 @@
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 
+#define RESOLVER	"127.0.0.1"	/* where no file names one, as resolv.conf(5) has it */
 #define WAITING_MAX	65536	/* questions of a peer that wait to be begun */
 #define BACKLOG_MAX	(8 * 1024 * 1024)	/* bytes of answers that a peer did not take */
 #define TEXT_MAX	(4 * 1024 * 1024)	/* bytes of a file */
@@ -368,7 +369,7 @@ piece(struct ipc *ipc, struct ipc_msg *msg)
 void
 dns_main(void)
 {
-	const char	*why = NULL;
+	const char	*list, *why = NULL;
 	size_t		 i;
 
 	for (i = 0; i < nitems(askers); i++) {
@@ -377,9 +378,9 @@ dns_main(void)
 	}
 	if ((dns = dns_new(loop_base, NULL)) == NULL)
 		fatal("resolver");
-	if (proc_conf->resolvers != NULL &&
-	    dns_resolvers(dns, proc_conf->resolvers, &why) == -1)
-		log_warnx("dns resolver %s: %s", proc_conf->resolvers, why);
+	list = proc_conf->resolvers != NULL ? proc_conf->resolvers : RESOLVER;
+	if (dns_resolvers(dns, list, &why) == -1)
+		log_warnx("dns resolver %s: %s", list, why);
 }
 
 void

@@ -205,7 +205,7 @@ refused 'mx' "a certificate that is none"
 smtpd_conf <<CONF
 listen no 127.0.0.1
 CONF
-refused 'smtpd.conf:4:' "a mistake in the configuration, with its place"
+refused 'smtpd.conf:6:' "a mistake in the configuration, with its place"
 smtpd_conf <<CONF
 listen on 127.0.0.1 port $PORT
 action "local" maildir "$T/Maildir"
