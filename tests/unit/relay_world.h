@@ -13,6 +13,7 @@
  *	C TEXT	the client says it; a * at the end stands for any rest
  *	D TEXT	the client sends content, lines joined by `/`, and the dot
  *	B TEXT	the same by BDAT: so many octets as the C line before says
+ *	I TEXT	it says 220 and the text in one packet
  *	X	it closes
  *	R	it closes with a reset
  *	T	it begins TLS
@@ -83,6 +84,7 @@ static struct {
 	uint16_t	 port;
 	const char	*scripts[SERVERS];
 	unsigned	 naccepted;
+	char		 failure[4096];
 } world;
 
 /* -- the loop, with a clock of its own -- */
@@ -123,6 +125,19 @@ loop_wall(void)
 	return 1700000000000000ULL;
 }
 
+/* In a callback: the test fails when the turn is over. */
+static void
+world_failed(const char *fmt, ...)
+{
+	va_list	 ap;
+
+	if (world.failure[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	vsnprintf(world.failure, sizeof(world.failure), fmt, ap);
+	va_end(ap);
+}
+
 static void
 late_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -149,6 +164,8 @@ world_turn(int ms)
 	world.again = false;
 	for (i = 0; i < world.nhooks; i++)
 		world.hooks[i]();
+	if (world.failure[0] != '\0')
+		fail_msg("%s", world.failure);
 }
 
 /* Until nothing happens any more. */
@@ -226,7 +243,7 @@ server_expect(const char *got, const char *want, size_t n)
 	if (n > 0 && want[n - 1] == '*' && strncmp(got, want, n - 1) == 0)
 		return;
 	if (strlen(got) != n || strncmp(got, want, n) != 0)
-		fail_msg("the client said: %s\nexpected: %.*s", got, (int)n, want);
+		world_failed("the client said: %s\nexpected: %.*s", got, (int)n, want);
 }
 
 /* The lines up to the dot, joined; NULL if it is not there yet. */
@@ -314,6 +331,10 @@ server_step(struct server *s)
 		memcpy(line + n, "\r\n", 2);
 		server_write(s, line, n + 2);
 		break;
+	case 'I':
+		server_write(s, line, (size_t)snprintf(line, sizeof(line),
+		    "220 go\r\n%.*s\r\n", (int)n, text));
+		break;
 	case 's':
 		server_many(s, atoi(text));
 		break;
@@ -344,7 +365,7 @@ server_step(struct server *s)
 	case 'W':
 		return false;
 	default:
-		fail_msg("script: %s", s->at);
+		world_failed("script: %s", s->at);
 	}
 	s->at = end + 1;
 	return true;
@@ -361,7 +382,7 @@ static void
 server_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct server	*s = arg;
-	ssize_t		 n;
+	ssize_t		 n = 0;
 
 	(void)fd;
 	(void)what;
@@ -377,7 +398,8 @@ server_cb(evutil_socket_t fd, short what, void *arg)
 		server_run(s);
 		return;
 	}
-	for (;;) {
+	/* What there is no room for waits for the next turn. */
+	while (s->nin < sizeof(s->in)) {
 		n = s->tls != NULL ?
 		    tls_read(s->tls, s->in + s->nin, sizeof(s->in) - s->nin) :
 		    read(s->fd, s->in + s->nin, sizeof(s->in) - s->nin);
@@ -388,6 +410,8 @@ server_cb(evutil_socket_t fd, short what, void *arg)
 		if (s->fd == -1 || s->handshake)
 			return;
 	}
+	if (s->nin == sizeof(s->in))
+		return;
 	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT ||
 	    (n == -1 && s->tls == NULL && errno == EAGAIN))
 		return;
@@ -406,8 +430,12 @@ accept_cb(evutil_socket_t fd, short what, void *arg)
 	s->fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK);
 	assert_int_not_equal(s->fd, -1);
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (world.scripts[world.naccepted] == NULL)
-		fail_msg("connection %u has no script", world.naccepted);
+	if (world.scripts[world.naccepted] == NULL) {
+		world_failed("connection %u has no script", world.naccepted);
+		close(s->fd);
+		s->fd = -1;
+		return;
+	}
 	s->at = world.scripts[world.naccepted++];
 	event_assign(&s->ev, loop_base, s->fd, EV_READ | EV_PERSIST, server_cb, s);
 	event_add(&s->ev, NULL);
@@ -585,12 +613,14 @@ relay_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 static struct ipc *
 world_peer(enum process peer, ipc_cb cb)
 {
-	int	 fd[2];
+	int		 fd[2];
+	struct ipc	*ours;
 
 	assert_int_equal(socketpair(AF_UNIX,
 	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
-	relay_peer(peer, ipc_new(PROC_RELAY, peer, fd[0], relay_cb,
-	    (void *)(intptr_t)peer), "");
+	ours = ipc_new(PROC_RELAY, peer, fd[0], relay_cb, (void *)(intptr_t)peer);
+	if (peer != PROC_PARENT)
+		relay_peer(peer, ours, "");
 	return ipc_new(peer, PROC_RELAY, fd[1], cb, NULL);
 }
 
@@ -653,10 +683,13 @@ world_begin(void)
 {
 	unsigned	 i;
 
+	world.failure[0] = '\0';
 	/* What the last test left is over, and so is what was noted of hosts. */
-	for (i = 0; i < world.naccepted; i++)
+	for (i = 0; i < world.naccepted; i++) {
 		if (servers[i].fd > 0)
 			server_close(&servers[i]);
+		servers[i].nin = 0;
+	}
 	world_settle();
 	world.skipped += 4000 * 1000000000ULL;
 	conn_sweep();
