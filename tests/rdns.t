@@ -4,7 +4,7 @@
 # and in link-connect, in the trace header and for `match from rdns` afterwards;
 # with a DNS that is slow, silent, wrong or gone.  Clients come from 127.0.0.N.
 . tests/lib.sh
-plan 38
+plan 40
 
 command -v python3 >"$T/which" || skip_all "needs python3"
 
@@ -23,10 +23,13 @@ slow.test A 60 127.0.0.5
 lie.test A 60 127.0.0.7
 127.0.0.7 ! lie id
 127.0.0.10 ! servfail
+*.1.127.in-addr.arpa ! silent
 127.0.0.11 PTR 60 a\032b.test
 a\032b.test A 60 127.0.0.11
 127.0.0.12 PTR 60 broken.test
 broken.test ! servfail
+127.0.0.13 PTR 60 uncached.test
+uncached.test A 60 127.0.0.13
 ZONE
 for n in 01 02 03 04 05 06 07 08 09 10 11 12; do
 	echo "127.0.0.8 PTR 60 n$n.test"
@@ -148,6 +151,23 @@ said 7 "an answer with a wrong id is no answer" "<unknown>|error"
 ok "which takes the time of dns timeout" between 18 30 "$time"
 said 6 "silence" "<unknown>|error"
 ok "takes that time too" between 18 30 "$time"
+
+# crowd N: so many clients at once, of whose names nothing is heard.
+crowd()
+{
+	perl -MIO::Socket::INET -e 'my @s = map { IO::Socket::INET->new(PeerAddr => "127.0.0.1",
+	    PeerPort => $ARGV[0], LocalAddr => "127.1." . int($_ / 250) . "." . ($_ % 250 + 1))
+	    or die } 1 .. $ARGV[1];
+	    print "there\n"; close STDOUT;
+	    alarm 30; readline $_ for @s' "$PORT" "$1" >"$T/crowd" &
+	wait_for "$PATIENCE" test -s "$T/crowd"
+}
+crowd 400
+crowd=$!
+sleep 0.3
+ok "silent names of many do not keep others waiting" between 0 9 "$(client 13)"
+wait $crowd
+is "$(grep -c '|<unknown>|error|127\.1\.' "$T/all")" 400 "whose clients are all greeted in the end"
 
 client 5 >"$T/slow" &
 slow=$!
