@@ -27,7 +27,7 @@ struct fcrdns_step {
 	const struct dns_answer *answer;
 };
 
-struct fcrdns;
+struct fcrdns_query;
 typedef void	(*fcrdns_cb)(const struct fcrdns_result *, void *arg);
 typedef void	(*fcrdns_step_cb)(const struct fcrdns_step *, void *arg);
 
@@ -36,8 +36,8 @@ typedef void	(*fcrdns_step_cb)(const struct fcrdns_step *, void *arg);
  * called once, never before this returns.  deadline: ms for the whole, then
  * TEMPERROR.  step may be NULL.  NULL with errno.
  */
-struct fcrdns	*fcrdns_ask(struct dns *, const struct sockaddr *, int deadline,
+struct fcrdns_query *fcrdns_ask(struct dns *, const struct sockaddr *, int deadline,
 		    fcrdns_step_cb step, fcrdns_cb cb, void *arg);
-void		 fcrdns_cancel(struct fcrdns *);
+void		 fcrdns_cancel(struct fcrdns_query *);
 
 #endif
