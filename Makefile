@@ -56,8 +56,8 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/fmt_text.o lib/fmt_time.o lib/fmt_vertical.o \
 		lib/hold.o lib/input.o lib/join.o lib/join_msg.o \
 		lib/join_parse.o lib/join_text.o lib/join_tx.o \
-		lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
-		lib/report_list.o lib/report_name.o lib/report_parse.o \
+		lib/join_write.o lib/linebuf.o lib/nearest.o lib/ordered.o \
+		lib/outbuf.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
 		lib/smtp_data.o lib/smtp_header.o lib/smtp_path.o \
