@@ -64,7 +64,9 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/u64map.o lib/utf8.o
 
 # Of lib, but not linked by everyone: they need libevent and c-ares.
-DNS_OBJS =
+DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
+		lib/dns_flight.o lib/dns_hosts.o lib/dns_name.o \
+		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \

@@ -6,7 +6,8 @@
  * Questions to the DNS (RFC 1034, 1035) by c-ares on the caller's event base,
  * with a cache.  Records and TTLs are read from the raw answer.  Names come
  * and go as text without a final dot; what is no host name, a PTR or MX with
- * odd bytes, is not handed out.  Not thread-safe.
+ * odd bytes, is not handed out (if no MX of a name is one: TEMPFAIL, lest its
+ * mail goes to the A record).  Not thread-safe.
  */
 #include <sys/types.h>
 #include <netinet/in.h>
@@ -52,7 +53,7 @@ struct dns_answer {
 	const char	*error;		/* TEMPFAIL, BADNAME: why, in words for a log */
 	uint32_t	 ttl;		/* seconds; of a negative answer too (RFC 2308) */
 	int		 cached;	/* 1: from the cache; 2: from the hosts file */
-	const char	*canonical;	/* the name that the records are of, behind aliases */
+	const char	*canonical;	/* the name that the records are of, behind aliases; "" if it has odd bytes */
 	size_t		 n;
 	const struct dns_record *record;
 };

@@ -34,7 +34,8 @@ typedef void	(*fcrdns_step_cb)(const struct fcrdns_step *, void *arg);
 /*
  * Judges an address (AF_INET, AF_INET6; v4-mapped counts as IPv4).  cb is
  * called once, never before this returns.  deadline: ms for the whole, then
- * TEMPERROR.  step may be NULL.  NULL with errno.
+ * TEMPERROR unless a name has passed.  step may be NULL and must not cancel.
+ * To be cancelled before dns_free().  NULL with errno.
  */
 struct fcrdns_query *fcrdns_ask(struct dns *, const struct sockaddr *, int deadline,
 		    fcrdns_step_cb step, fcrdns_cb cb, void *arg);
