@@ -23,7 +23,7 @@ const char *const	 iprev_names[IPREV_MAX] = {
 
 /* A name of the address. */
 struct forward {
-	struct fcrdns		*of;
+	struct fcrdns_query		*of;
 	struct dns_query	*query;		/* NULL: answered */
 	const char		*name;
 	const char		*error;		/* it failed for now, and why */
@@ -31,7 +31,7 @@ struct forward {
 	int			 passed;
 };
 
-struct fcrdns {
+struct fcrdns_query {
 	struct dns		*dns;
 	struct dns_query	*ptr;		/* NULL: answered */
 	struct event		*timer;		/* NULL: no deadline */
@@ -50,7 +50,7 @@ struct fcrdns {
 
 /* v4-mapped is IPv4.  0: another family. */
 static int
-address_take(struct fcrdns *f, const struct sockaddr *sa)
+address_take(struct fcrdns_query *f, const struct sockaddr *sa)
 {
 	const struct in6_addr	*in6;
 
@@ -73,7 +73,7 @@ address_take(struct fcrdns *f, const struct sockaddr *sa)
 }
 
 void
-fcrdns_cancel(struct fcrdns *f)
+fcrdns_cancel(struct fcrdns_query *f)
 {
 	size_t	 i;
 
@@ -89,7 +89,7 @@ fcrdns_cancel(struct fcrdns *f)
 }
 
 static void
-finish(struct fcrdns *f, enum iprev verdict, const char *name, const char *error, uint32_t ttl)
+finish(struct fcrdns_query *f, enum iprev verdict, const char *name, const char *error, uint32_t ttl)
 {
 	struct fcrdns_result	 r = { verdict, name, error, ttl };
 	struct forward		*forward = f->forward;
@@ -112,7 +112,7 @@ finish(struct fcrdns *f, enum iprev verdict, const char *name, const char *error
  * passed waits for those before it, unless the time is over.
  */
 static void
-judge(struct fcrdns *f, int late)
+judge(struct fcrdns_query *f, int late)
 {
 	const char	*error = late ? "no answer in time" : NULL;
 	uint32_t	 ttl = f->ttl;
@@ -146,7 +146,7 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 static int
-has_address(const struct fcrdns *f, const struct dns_answer *a)
+has_address(const struct fcrdns_query *f, const struct dns_answer *a)
 {
 	size_t	 i;
 
@@ -159,7 +159,7 @@ has_address(const struct fcrdns *f, const struct dns_answer *a)
 }
 
 static void
-show(const struct fcrdns *f, const char *name, enum dns_type type, const struct dns_answer *a)
+show(const struct fcrdns_query *f, const char *name, enum dns_type type, const struct dns_answer *a)
 {
 	struct fcrdns_step	 s = { name, type, a };
 
@@ -167,7 +167,7 @@ show(const struct fcrdns *f, const char *name, enum dns_type type, const struct 
 }
 
 static void
-show_ptr(const struct fcrdns *f, const struct dns_answer *a)
+show_ptr(const struct fcrdns_query *f, const struct dns_answer *a)
 {
 	union {
 		struct sockaddr		 sa;
@@ -188,7 +188,7 @@ static void
 forward_cb(const struct dns_answer *a, void *arg)
 {
 	struct forward	*w = arg;
-	struct fcrdns	*f = w->of;
+	struct fcrdns_query	*f = w->of;
 
 	w->query = NULL;
 	w->ttl = a->ttl;
@@ -203,7 +203,7 @@ forward_cb(const struct dns_answer *a, void *arg)
 
 /* The different names of a PTR answer, FCRDNS_PTRS at most.  -1: no memory. */
 static int
-names_take(struct fcrdns *f, const struct dns_answer *a)
+names_take(struct fcrdns_query *f, const struct dns_answer *a)
 {
 	const char	*names[FCRDNS_PTRS];
 	size_t		 n = 0, size = 0, i, j, len;
@@ -236,7 +236,7 @@ names_take(struct fcrdns *f, const struct dns_answer *a)
 static void
 ptr_cb(const struct dns_answer *a, void *arg)
 {
-	struct fcrdns	*f = arg;
+	struct fcrdns_query	*f = arg;
 	size_t		 i;
 
 	f->ptr = NULL;
@@ -262,12 +262,12 @@ ptr_cb(const struct dns_answer *a, void *arg)
 	judge(f, 0);
 }
 
-struct fcrdns *
+struct fcrdns_query *
 fcrdns_ask(struct dns *dns, const struct sockaddr *sa, int deadline, fcrdns_step_cb step,
     fcrdns_cb cb, void *arg)
 {
 	struct timeval	 tv = { deadline / 1000, deadline % 1000 * 1000 };
-	struct fcrdns	*f;
+	struct fcrdns_query	*f;
 
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return NULL;
