@@ -239,6 +239,9 @@ bench: all $(LOAD) $(BENCH)
 bench-tools: all $(BENCH)
 	sh tests/bench/tools
 
+bench-fcrdns: all $(LOAD)
+	sh tests/bench/fcrdns
+
 lint:
 	prove tests/lint.t tests/layers.t
 
