@@ -46,10 +46,8 @@ static const struct {
 	const char	*error;
 } errors[] = {
 	{ ARES_ETIMEOUT,	"no answer in time" },
-	{ ARES_ECONNREFUSED,	"no resolver can be reached" },
-	{ ARES_ESERVFAIL,	"server failure" },
-	{ ARES_EREFUSED,	"refused by the server" },
-	{ ARES_ENOTIMP,		"not implemented by the server" },
+	/* Not reached, or all of several failed: c-ares does not say which. */
+	{ ARES_ECONNREFUSED,	"no resolver can be reached or has an answer" },
 	{ ARES_ENOMEM,		"out of memory" },
 };
 
@@ -173,7 +171,9 @@ dns_channel_new(struct event_base *base, const struct dns_servers *servers, size
 	/* All that c-ares would read files and the environment for is said. */
 	char			 lookups[] = "b", none[] = "/dev/null";
 	struct ares_options	 o = {
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
+		/* Where there is no other to ask, the server's error is the answer. */
+		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
+		    (servers->n == 1 ? ARES_FLAG_NOCHECKRESP : 0),
 		.timeout = servers->timeout, .tries = servers->tries, .ndots = 1,
 		.socket_receive_buffer_size = RECEIVE_BUFFER, .lookups = lookups,
 		.sock_state_cb = state_cb, .resolvconf_path = none,
@@ -185,6 +185,10 @@ dns_channel_new(struct event_base *base, const struct dns_servers *servers, size
 				    (servers->rotate ? ARES_OPT_ROTATE : ARES_OPT_NOROTATE);
 	struct dns_channel	*c;
 
+#ifdef ARES_OPT_QUERY_CACHE
+	/* Of 1.27 on: its cache is none, ours knows the TTLs of all. */
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
 	c->base = base;
@@ -234,7 +238,6 @@ answer_cb(void *arg, int status, int timeouts, unsigned char *msg, int n)
 
 	free(q);
 	c->open--;
-	/* Some of its errors are words of the answer, which is read by us. */
 	if (msg != NULL && n > 0 && status == ARES_SUCCESS)
 		c->cb(question, msg, (size_t)n, NULL, timeouts);
 	else

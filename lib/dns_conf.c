@@ -151,7 +151,7 @@ dns_conf_resolv(struct dns_servers *to, struct slice text, const char **why)
 			continue;
 		w = word(&line, " \t\r");
 		if (slice_eq(w, SLICE("nameserver"))) {
-			if (new.n < DNS_SERVERS && address(word(&line, " \t\r"), &new.server[new.n]))
+			if (new.n < DNS_SERVERS && server(word(&line, " \t\r"), &new.server[new.n]) == NULL)
 				new.n++;
 		} else if (slice_eq(w, SLICE("options")))
 			options(&new, line);

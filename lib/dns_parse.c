@@ -272,14 +272,19 @@ records_of(struct dns_found *f, const struct message *m, struct name *name, enum
 	return seen;
 }
 
-/* A negative answer holds as long as the SOA says (RFC 2308 5); 0: it is broken or a referral. */
+/*
+ * A negative answer holds as long as the SOA says (RFC 2308 5).  0: it is
+ * broken, or none, since no resolver gave it: others are named as servers, or
+ * an alias was not followed.
+ */
 static int
-negative(struct dns_found *f, const struct message *m, size_t at, const struct name *name)
+negative(struct dns_found *f, const struct message *m, size_t at, const struct name *name,
+    int alias)
 {
 	struct name	 owner;
 	struct rr	 rr;
 	unsigned int	 count = get16(m->p + 8);
-	int		 referral = 0;
+	int		 referral = alias;
 	size_t		 skip;
 
 	ttl_lower(f, NEGATIVE_MAX);
@@ -358,6 +363,6 @@ dns_parse(struct dns_found *f, const uint8_t *msg, size_t n, const char *text, e
 	else if (seen > 0 && f->n == 0 && type == DNS_MX)
 		/* Not "no MX": the mail would go to the A record. */
 		fail(f, "no MX is a host name");
-	else if (seen == 0 && !negative(f, &m, at, &name))
+	else if (seen == 0 && !negative(f, &m, at, &name, aliases > 0))
 		fail(f, "a broken answer or a referral");
 }

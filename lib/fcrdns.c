@@ -23,7 +23,7 @@ const char *const	 iprev_names[IPREV_MAX] = {
 
 /* A name of the address. */
 struct forward {
-	struct fcrdns_query		*of;
+	struct fcrdns_query	*of;
 	struct dns_query	*query;		/* NULL: answered */
 	const char		*name;
 	const char		*error;		/* it failed for now, and why */
