@@ -207,7 +207,7 @@ $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
 	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a \
 	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(DNS_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
 
-$(LOAD): $(LOAD).o
+$(LOAD): $(LOAD:=.o)
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(BSD_LIBS)
 
 $(BENCH): $(BENCH:=.o) build/lib.a
