@@ -21,7 +21,7 @@
 
 static const struct dns_set	 no_memory = { .status = DNS_TEMPFAIL, .error = "out of memory",
     .canonical = "" };
-static const struct timeval	 tick_time = { 0, DNS_SLOT * 1000 };
+static const struct timeval	 tick_time = { 0, DNS_TICK * 1000 };
 
 static void
 wake(struct dns *d)

@@ -11,10 +11,12 @@
 #define TIMEOUT		2000
 #define TRIES		3
 /*
- * No burst overruns the buffer of a resolver's socket: this many questions at
- * most that are without answer and were sent within the last DNS_SLOT ms.
+ * No burst overruns the buffer of a resolver's socket.  Which questions it has
+ * read is known by its answers: those sent before one that it answered.  At
+ * most so many may be behind; if nothing is heard, they are taken for read.
  */
-#define WINDOW		200
+#define WINDOW		128
+#define PATIENCE	100	/* ms */
 /* So many answers in a row only after a timeout: the first resolver is dead. */
 #define LATE_MAX	3
 #define CHANNEL_AGE	30000	/* ms until busy sockets are changed for others: new ports */
@@ -51,6 +53,7 @@ flight_answered(void *arg, const uint8_t *msg, size_t n, const char *error, int 
 	struct dns_flight	*fl = arg;
 	struct dns		*d = fl->dns;
 	struct dns_set		*set;
+	uint64_t		 now = dns_now();
 	uint32_t		 ttl = 0;
 
 	if (d->ending) {
@@ -58,8 +61,10 @@ flight_answered(void *arg, const uint8_t *msg, size_t n, const char *error, int 
 		return;
 	}
 	d->stat.timeouts += (uint64_t)timeouts;
-	if (d->fresh > 0)
-		d->fresh--;
+	if (msg != NULL && fl->sent > d->heard) {
+		d->heard = fl->sent;
+		d->heard_at = now;
+	}
 	if (fl->era == d->era && msg != NULL)
 		d->late = timeouts > 0 ? d->late + 1 : 0;
 	if (msg == NULL)
@@ -70,7 +75,7 @@ flight_answered(void *arg, const uint8_t *msg, size_t n, const char *error, int 
 		ttl = d->found.ttl < d->options.ttl_max ? d->found.ttl : d->options.ttl_max;
 	}
 	if (set != NULL && ttl > 0 && fl->era == d->era)
-		dns_cache_put(&d->cache, fl->hash, fl->name, fl->type, set, dns_now(), ttl);
+		dns_cache_put(&d->cache, fl->hash, fl->name, fl->type, set, now, ttl);
 	flight_done(fl, set, ttl);
 }
 
@@ -179,8 +184,7 @@ flight_send(struct dns *d, struct dns_flight *fl, uint64_t now)
 	else if ((c = channel_get(d, now)) == NULL)
 		flight_done(fl, NULL, 0);
 	else {
-		d->fresh++;
-		d->stat.sent++;
+		fl->sent = ++d->stat.sent;
 		n = dns_query_make(msg, (uint16_t)arc4random(), fl->name, fl->type);
 		dns_channel_send(c, msg, n, fl);
 	}
@@ -195,11 +199,11 @@ dns_flights_send(struct dns *d)
 	if (TAILQ_EMPTY(&d->waiting))
 		return;
 	now = dns_now();
-	if (now - d->slot >= DNS_SLOT) {
-		d->slot = now;
-		d->fresh = 0;
-	}
-	while (d->fresh < WINDOW && (fl = TAILQ_FIRST(&d->waiting)) != NULL)
+	if (d->stat.sent - d->heard >= WINDOW && now - d->heard_at >= PATIENCE)
+		d->heard = d->stat.sent;
+	if (d->heard == d->stat.sent)
+		d->heard_at = now;
+	while (d->stat.sent - d->heard < WINDOW && (fl = TAILQ_FIRST(&d->waiting)) != NULL)
 		flight_send(d, fl, now);
 }
 

@@ -16,7 +16,7 @@
 #include "lib/dns_hosts.h"
 #include "lib/u64map.h"
 
-#define DNS_SLOT	10	/* ms: how often timeouts are looked for */
+#define DNS_TICK	10	/* ms: how often timeouts are looked for */
 
 struct dns_query {
 	TAILQ_ENTRY(dns_query)	 link;
@@ -36,6 +36,7 @@ struct dns_flight {
 	struct dns		*dns;
 	struct dns_queries		 queries;
 	uint64_t		 hash;
+	uint64_t		 sent;		/* its number among those sent */
 	unsigned int		 era;		/* which resolvers it was sent to */
 	enum dns_type		 type;
 	char			 name[];
@@ -65,8 +66,7 @@ struct dns {
 	struct event		*tick;
 	int			 awake, ticking, ending;
 	int			*freed;		/* tells who calls back that it is over */
-	uint64_t		 slot;		/* when it began, and what was sent in it: */
-	int			 fresh;
+	uint64_t		 heard, heard_at; /* the last question sent that was answered; when */
 	struct dns_cache	 cache;
 	struct dns_hosts	 hosts;
 	struct dns_file		 resolv_file, hosts_file;

@@ -40,7 +40,7 @@ static const char	 zone[] =
     "shuffled.example.org ! shuffle\n"
     "shuffled.example.org ! chain 5\n"
     "shuffled.example.org A 60 192.0.2.12\n"
-    "slow.example.org ! slow 150\n"
+    "slow.example.org ! slow 300\n"
     "slow.example.org A 60 192.0.2.13\n"
     "silent.example.org ! silent\n"
     "once.example.org ! silent 1\n"
@@ -99,7 +99,7 @@ teardown(void **state)
 static struct dns *
 quick(const char *list)
 {
-	struct dns_options	 o = { .timeout = 100, .tries = 2 };
+	struct dns_options	 o = { .timeout = 250, .tries = 2 };
 	struct dns		*d = dns_new(base, &o);
 	const char		*why;
 
@@ -330,7 +330,7 @@ test_cancelled(void **state)
 	q = dns_ask(d, "slow.example.org", DNS_A, 5000, got_cb, &g);
 	loop_for(base, 30);
 	dns_cancel(q);
-	loop_for(base, 400);
+	loop_for(base, 1000);
 	assert_int_equal(ask(base, d, "slow.example.org", DNS_A, 0).cached, 1);
 	q = dns_ask(d, "slow.example.org", DNS_A, 0, got_cb, &g);
 	dns_cancel(q);

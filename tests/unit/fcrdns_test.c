@@ -168,7 +168,7 @@ static const struct {
 	{ "192.0.2.9", 0, "permerror ", 60, 1 },
 	{ "192.0.2.10", 60, "temperror : no answer in time", 0, 0 },
 	/* The time is over, but one has passed. */
-	{ "192.0.2.11", 100, "pass eleven.example.org", 60, 2 },
+	{ "192.0.2.11", 300, "pass eleven.example.org", 60, 2 },
 	{ "192.0.2.12", 0, "pass alias.example.org", 20, 2 },
 	{ "192.0.2.13", 0, "fail mapped.example.org", 60, 2 },
 	{ "192.0.2.14", 0, "fail twice.example.org", 60, 2 },
