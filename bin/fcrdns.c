@@ -154,13 +154,24 @@ answer_json(struct job *j, const struct fcrdns_result *r)
 	free(show.text);
 }
 
+/* One of the fields or both. */
 static void
 tell_change(const struct job *j, struct slice old_name, struct slice name,
     struct slice old_word, struct slice word)
 {
-	warnx("stdin:%zu: %.*s: rdns %.*s -> %.*s, fcrdns %.*s -> %.*s", j->number,
-	    (int)j->nhost, j->text + j->host, (int)old_name.n, old_name.p,
-	    (int)name.n, name.p, (int)old_word.n, old_word.p, (int)word.n, word.p);
+	bool	 renamed = !slice_eq(name, old_name), judged = !slice_eq(word, old_word);
+	char	 names[2 * DNS_NAME_MAX + 64] = "", words[128] = "";
+
+	if (renamed)
+		snprintf(names, sizeof(names), " rdns %.*s -> %.*s%s",
+		    old_name.n < DNS_NAME_MAX ? (int)old_name.n : DNS_NAME_MAX,
+		    old_name.p, (int)name.n, name.p, judged ? "," : "");
+	if (judged)
+		snprintf(words, sizeof(words), " fcrdns %.*s -> %.*s",
+		    (int)old_word.n, old_word.p, (int)word.n, word.p);
+	if (renamed || judged)
+		warnx("stdin:%zu: %.*s:%s%s", j->number, (int)j->nhost,
+		    j->text + j->host, names, words);
 }
 
 /* What could not be told leaves the name that was there. */
@@ -181,7 +192,7 @@ answer_line(struct job *j, const struct fcrdns_result *r)
 		fprintf(stderr, "; %.*s %s %s\n", (int)j->nhost, j->text + j->host,
 		    iprev_names[r->verdict], r->error != NULL ? r->error : r->name);
 	}
-	if (recheck && !quiet && !(slice_eq(name, old_name) && slice_eq(word, old_word)))
+	if (recheck && !quiet)
 		tell_change(j, old_name, name, old_word, word);
 
 	const struct slice	 parts[] = {

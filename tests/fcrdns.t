@@ -164,12 +164,14 @@ fcrdns -t 2 -r "$R" <"$T/out" >"$T/again"
 same "$T/again" "$T/expected" "and once more changes nothing"
 sed -e '/d303/s/old.example|pass/bad.example.org|fail/' \
     -e '/d308/s/<unknown>|fail/good.example.org|pass/' "$T/expected" >"$T/expected2"
+sed -i '/d304/s/pass/fail/' "$T/expected"
 fcrdns -R -t 2 -r "$R" <"$T/expected" >"$T/out" 2>"$T/err"
 is "$?" 0 "-R"
 same "$T/out" "$T/expected2" "-R asks again for all"
 is "$(sort "$T/err")" "\
 fcrdns: stdin:12: 192.0.2.1: rdns <unknown> -> good.example.org, fcrdns fail -> pass
-fcrdns: stdin:5: 192.0.2.2: rdns old.example -> bad.example.org, fcrdns pass -> fail" "-R names what changed"
+fcrdns: stdin:5: 192.0.2.2: rdns old.example -> bad.example.org, fcrdns pass -> fail
+fcrdns: stdin:8: 192.0.2.1: fcrdns fail -> pass" "-R names what changed"
 fcrdns -R -Q -q -t 2 -r "$R" <"$T/expected" >"$T/out" 2>&1
 is "$? $(cat "$T/out")" "0 " "-R -Q -q says nothing"
 fcrdns -v -r "$R" >"$T/out" 2>"$T/err" <<END
