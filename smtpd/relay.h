@@ -281,6 +281,7 @@ struct conn {
 	uint32_t	 chunks[CHUNKS], nchunks;	/* sizes of BDATs without a reply */
 	bool		 last_chunk;	/* the last of them ends the content */
 	bool		 data_reported;	/* tx-data, with the first of them */
+	bool		 spoiled;	/* one was refused: no more of them, then RSET */
 };
 
 /* Begins to connect.  0, or -1 with errno. */
