@@ -64,7 +64,8 @@ literal_is(const struct cond *c, const char *p)
 	size_t	 i;
 
 	for (i = 0; i < c->literal.n; i++)
-		if ((p[i] | 0x20) != c->literal.p[i])
+		if (p[i] != c->literal.p[i] && (c->literal.p[i] < 'a' ||
+		    (p[i] | 0x20) != c->literal.p[i]))
 			return false;
 	return true;
 }

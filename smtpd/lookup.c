@@ -52,7 +52,7 @@ new_evpid(uint32_t msgid)
 	return (uint64_t)msgid << 32 | low;
 }
 
-/* smtp asks, and queue for a bounce. */
+/* smtp asks, and queue for a notification. */
 static void
 send_verdict(enum process asker, uint64_t session, uint32_t msgid, uint32_t serial,
     enum verdict verdict, const uint64_t *evpid, uint32_t n)

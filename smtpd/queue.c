@@ -10,10 +10,12 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
+#include "smtpd/queue_bounce.h"
 #include "smtpd/report_remote.h"
 
 #define TICK		10	/* seconds: time limits, room in the spool */
@@ -55,6 +57,7 @@ restore(struct envelope *e, const struct spool_rcpt *r)
 	if (wait > FATE_BACKOFF_MAX)
 		wait = FATE_BACKOFF_MAX;
 	e->attempts = r->attempts;
+	e->warned = bounce_warnings(now - e->msg->arrival);
 	e->next = wait > 0 ? now + wait : now;
 	e->due = wait > 0 ? loop_mono() + (uint64_t)wait * SECOND : 0;
 }
@@ -150,12 +153,17 @@ queue_turn_again(void)
 	timer_in(&again, 0);
 }
 
-/* Wakes us when an envelope or a route may go on. */
+/* Wakes us when an envelope, a route or a notification may go on. */
 static void
 set_due(void)
 {
-	uint64_t	 a = sched_due(), b = route_due();
-	uint64_t	 first = a == 0 || (b != 0 && b < a) ? b : a;
+	const uint64_t	 dues[] = { sched_due(), route_due(), bounce_due() };
+	uint64_t	 first = 0;
+	size_t		 i;
+
+	for (i = 0; i < nitems(dues); i++)
+		if (first == 0 || (dues[i] != 0 && dues[i] < first))
+			first = dues[i];
 
 	if (first == 0 || queue_stopping)
 		event_del(&due);
@@ -221,6 +229,7 @@ end_of_turn(void)
 {
 	if (queue_spool == NULL)
 		return;
+	bounce_turn();
 	flush();
 	check_smtp();
 	deliver_turn();
@@ -367,11 +376,47 @@ from_smtp(struct ipc *ipc, struct ipc_msg *msg)
 	}
 }
 
-void
-queue_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
+/* The recipient of a notification: n envelopes came before. */
+static void
+verdict(struct ipc *ipc, struct ipc_msg *msg)
+{
+	uint32_t	 msgid, serial, n;
+	uint8_t		 v;
+
+	ipc_get_u64(msg);
+	msgid = ipc_get_u32(msg);
+	serial = ipc_get_u32(msg);
+	v = ipc_get_u8(msg);
+	n = ipc_get_u32(msg);
+	if (msg->bad || v > VERDICT_ERROR || msg->data.n != n * sizeof(uint64_t)) {
+		msg->bad = true;
+		ipc_complete(ipc, msg);
+		return;
+	}
+	bounce_verdict(msgid, serial, v, n);
+}
+
+static void
+from_lookup(struct ipc *ipc, struct ipc_msg *msg)
 {
 	struct ipc_envelope	 e;
 
+	switch (msg->type) {
+	case IPC_ENVELOPE:
+		if (ipc_get_envelope(ipc, msg, &e))
+			commit_envelope(&e);
+		break;
+	case IPC_VERDICT:
+		verdict(ipc, msg);
+		break;
+	default:
+		log_warnx("unexpected %s", ipc_type_name(msg->type));
+	}
+}
+
+void
+queue_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
+{
 	if (queue_spool == NULL)
 		return;
 	if (msg == NULL)
@@ -380,10 +425,9 @@ queue_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		from_parent(ipc, msg);
 	else if (peer == PROC_SMTP && ipc == queue_smtp)
 		from_smtp(ipc, msg);
-	else if (peer == PROC_LOOKUP && msg->type == IPC_ENVELOPE) {
-		if (ipc_get_envelope(ipc, msg, &e))
-			commit_envelope(&e);
-	} else if (peer == PROC_RELAY && queue_relay_is(ipc))
+	else if (peer == PROC_LOOKUP && ipc == queue_lookup)
+		from_lookup(ipc, msg);
+	else if (peer == PROC_RELAY && queue_relay_is(ipc))
 		queue_relay_heard(ipc, msg);
 	else
 		log_warnx("unexpected %s", ipc_type_name(msg->type));

@@ -191,6 +191,8 @@ size_t		 message_count(void);
 /* A block of LEASE_BLOCK msgids that no message in the queue has; its first, or 0: not now. */
 #define LEASE_BLOCK	4096
 uint32_t	 lease_new(void);
+/* One that is leased to nobody, that no message has; 0: not now. */
+uint32_t	 lease_own(void);
 /* Uses the msgid up. -1: it was not leased, or is used up. */
 int		 lease_take(uint32_t msgid);
 void		 lease_revoke_all(void);
@@ -202,6 +204,8 @@ void		 commit_envelope(const struct ipc_envelope *);
 void		 commit_content(uint32_t msgid, struct slice);
 void		 commit_begin(const struct ipc_commit *);
 void		 commit_discard(uint32_t msgid);
+/* Begins a transaction of queue_bounce.c's: its msgid, or 0: not now. */
+uint32_t	 commit_own(void);
 /* One flush for all that wait, all answers, and only then delivery. -1: it failed. */
 int		 commit_flush(bool fates_too);
 void		 commit_check_time(void);

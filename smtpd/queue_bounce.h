@@ -11,6 +11,9 @@
  * Used by the queue process.
  */
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "smtpd/ipc.h"
 
 struct envelope;
 struct outcome;
@@ -34,5 +37,17 @@ void	bounce_delayed(struct envelope *, const struct outcome *);
  * (RFC 3461 5.2.2; not called where that one will).  Its mark does not wait.
  */
 void	bounce_delivered(const struct envelope *, const struct outcome *, bool relayed);
+
+/* How many warnings a message of that age (seconds) has had: what a restart assumes. */
+uint8_t	bounce_warnings(int64_t age);
+
+/* Notifications on their way: called at the end of a turn, before the flush. */
+void	bounce_turn(void);
+/* When the next may go on, monotonic ns; 0: none waits. */
+uint64_t bounce_due(void);
+/* Lookup's answer about the recipient of one. */
+void	bounce_verdict(uint32_t msgid, uint32_t serial, enum verdict, uint32_t nenvelopes);
+/* The end of a transaction of commit_own(). */
+void	bounce_committed(uint32_t msgid, enum commit_result);
 
 #endif

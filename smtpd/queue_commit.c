@@ -13,6 +13,7 @@
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
+#include "smtpd/queue_bounce.h"
 
 #define WINDOW		(1024 * 1024)	/* content that smtp may send ahead */
 #define TEXT_MAX	(3584 * 1024)	/* of envelopes: half a segment holds it, states and content */
@@ -30,6 +31,7 @@ struct tx {
 	uint32_t	 want;		/* envelopes that the commit speaks of */
 	uint64_t	 since;		/* monotonic ns of the commit */
 	bool		 orphan;	/* the smtp that asked died */
+	bool		 own;		/* a notification: queue_bounce.c is told its end */
 };
 TAILQ_HEAD(txs, tx);
 
@@ -40,6 +42,7 @@ struct orphan {
 
 static struct u64map	 by_msgid;
 static struct txs	 collecting = TAILQ_HEAD_INITIALIZER(collecting);
+static struct txs	 own = TAILQ_HEAD_INITIALIZER(own);	/* without a commit */
 static struct txs	 incomplete = TAILQ_HEAD_INITIALIZER(incomplete);
 static struct txs	 appended = TAILQ_HEAD_INITIALIZER(appended);
 static struct orphan	*orphans;	/* that no smtp was there to be told of */
@@ -61,6 +64,24 @@ tx_move(struct tx *tx, struct txs *list)
 		TAILQ_INSERT_TAIL(list, tx, entry);
 }
 
+static struct tx *
+tx_new(uint32_t msgid, struct txs *list)
+{
+	struct tx	*tx;
+
+	if ((tx = calloc(1, sizeof(*tx))) == NULL ||
+	    (tx->msg = message_new(msgid)) == NULL ||
+	    u64map_put(&by_msgid, msgid, tx) == -1) {
+		log_warn("transaction %08x", msgid);
+		if (tx != NULL && tx->msg != NULL)
+			message_free(tx->msg);
+		free(tx);
+		return NULL;
+	}
+	tx_move(tx, list);
+	return tx;
+}
+
 /* The transaction of a msgid, begun by the first message that names it; NULL: refused. */
 static struct tx *
 tx_get(uint32_t msgid)
@@ -73,17 +94,19 @@ tx_get(uint32_t msgid)
 		log_debug("msgid %08x is not leased, or used up", msgid);
 		return NULL;
 	}
-	if ((tx = calloc(1, sizeof(*tx))) == NULL ||
-	    (tx->msg = message_new(msgid)) == NULL ||
-	    u64map_put(&by_msgid, msgid, tx) == -1) {
-		log_warn("transaction %08x", msgid);
-		if (tx != NULL && tx->msg != NULL)
-			message_free(tx->msg);
-		free(tx);
-		return NULL;
-	}
-	tx_move(tx, &collecting);
-	return tx;
+	return tx_new(msgid, &collecting);
+}
+
+uint32_t
+commit_own(void)
+{
+	uint32_t	 msgid = lease_own();
+	struct tx	*tx = msgid == 0 ? NULL : tx_new(msgid, &own);
+
+	if (tx == NULL)
+		return 0;
+	tx->own = true;
+	return msgid;
 }
 
 /* Its message lives on. */
@@ -220,7 +243,33 @@ commit_discard(uint32_t msgid)
 /* -- commit -- */
 
 static void
-answer(uint32_t msgid, enum commit_result result)
+tell_orphan(const struct orphan *o)
+{
+	ipc_begin(queue_smtp, IPC_ORPHAN);
+	ipc_put_u64(queue_smtp, o->session);
+	ipc_put_u32(queue_smtp, o->msgid);
+	ipc_put_u64(queue_smtp, o->size);
+	ipc_end(queue_smtp);
+}
+
+static void
+orphan_accepted(const struct message *m)
+{
+	const struct orphan	 o = { m->session, m->size, m->msgid };
+	struct orphan		*p;
+
+	if (queue_smtp != NULL)
+		tell_orphan(&o);
+	else if ((p = reallocarray(orphans, norphans + 1, sizeof(*p))) == NULL)
+		log_warn("message %08x is accepted, and nobody is told", o.msgid);
+	else {
+		orphans = p;
+		orphans[norphans++] = o;
+	}
+}
+
+static void
+answer_smtp(uint32_t msgid, enum commit_result result)
 {
 	ipc_begin(queue_smtp, IPC_COMMITTED);
 	ipc_put_u32(queue_smtp, msgid);
@@ -229,10 +278,20 @@ answer(uint32_t msgid, enum commit_result result)
 }
 
 static void
+answer(const struct tx *tx, enum commit_result result)
+{
+	if (tx->own)
+		bounce_committed(tx->msg->msgid, result);
+	else if (!tx->orphan)
+		answer_smtp(tx->msg->msgid, result);
+	else if (result == COMMIT_OK)
+		orphan_accepted(tx->msg);
+}
+
+static void
 refuse(struct tx *tx, enum commit_result result)
 {
-	if (!tx->orphan)
-		answer(tx->msg->msgid, result);
+	answer(tx, result);
 	tx_drop(tx);
 }
 
@@ -333,10 +392,10 @@ commit_begin(const struct ipc_commit *c)
 {
 	struct tx	*tx = tx_get(c->msgid);
 
-	if (tx == NULL || tx->list != &collecting) {
+	if (tx == NULL || (tx->list != &collecting && tx->list != &own)) {
 		log_warnx("commit of %08x, which is not open, refused", c->msgid);
 		if (tx == NULL)
-			answer(c->msgid, COMMIT_TEMPFAIL);
+			answer_smtp(c->msgid, COMMIT_TEMPFAIL);
 		return;
 	}
 	/* lookup sent its envelopes first, but its socket may be read later. */
@@ -345,32 +404,6 @@ commit_begin(const struct ipc_commit *c)
 	tx->want = c->nenvelopes;
 	tx->since = loop_mono();
 	decide(tx, c);
-}
-
-static void
-tell_orphan(const struct orphan *o)
-{
-	ipc_begin(queue_smtp, IPC_ORPHAN);
-	ipc_put_u64(queue_smtp, o->session);
-	ipc_put_u32(queue_smtp, o->msgid);
-	ipc_put_u64(queue_smtp, o->size);
-	ipc_end(queue_smtp);
-}
-
-static void
-orphan_accepted(const struct message *m)
-{
-	const struct orphan	 o = { m->session, m->size, m->msgid };
-	struct orphan		*p;
-
-	if (queue_smtp != NULL)
-		tell_orphan(&o);
-	else if ((p = reallocarray(orphans, norphans + 1, sizeof(*p))) == NULL)
-		log_warn("message %08x is accepted, and nobody is told", o.msgid);
-	else {
-		orphans = p;
-		orphans[norphans++] = o;
-	}
 }
 
 static void
@@ -397,10 +430,8 @@ commit_flush(bool fates_too)
 	TAILQ_FOREACH_SAFE(tx, &appended, entry, next)
 		if (error != 0)
 			refuse(tx, result_of(error));
-		else if (tx->orphan)
-			orphan_accepted(tx->msg);
 		else
-			answer(tx->msg->msgid, COMMIT_OK);
+			answer(tx, COMMIT_OK);
 	if (queue_smtp != NULL)
 		ipc_flush(queue_smtp);
 	while ((tx = TAILQ_FIRST(&appended)) != NULL) {
@@ -484,7 +515,8 @@ commit_lookup_lost(void)
 {
 	struct tx	*tx;
 
-	while ((tx = TAILQ_FIRST(&incomplete)) != NULL)
+	while ((tx = TAILQ_FIRST(&own)) != NULL ||
+	    (tx = TAILQ_FIRST(&incomplete)) != NULL)
 		refuse(tx, COMMIT_TEMPFAIL);
 }
 

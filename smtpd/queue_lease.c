@@ -82,6 +82,21 @@ lease_new(void)
 	return block * LEASE_BLOCK;
 }
 
+uint32_t
+lease_own(void)
+{
+	uint32_t	 msgid;
+	int		 tries;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		msgid = arc4random();
+		if (msgid >= LEASE_BLOCK && u64map_get(&leases, msgid / LEASE_BLOCK) == NULL &&
+		    message_find(msgid) == NULL && !commit_is_open(msgid))
+			return msgid;
+	}
+	return 0;
+}
+
 int
 lease_take(uint32_t msgid)
 {

@@ -108,7 +108,7 @@ fetch_more(struct conn *c)
 void
 content_begin(struct conn *c)
 {
-	c->bdat = (c->ext.offered & SMTP_EXT_CHUNKING) != 0;
+	c->bdat = c->chunking;
 	conn_enter(c, CONN_CONTENT);
 	if (c->accepted == 0 && !c->bdat)
 		/* 354, though there is nobody to send it to (RFC 2920 3.1). */

@@ -13,6 +13,9 @@
 #include "smtpd/relay_command.h"
 #include "smtpd/relay_content.h"
 
+/* RFC 3030 is for large messages; others go as in the founding transcript. */
+uint64_t	 relay_chunking_above = 32 * 1024;
+
 static bool
 offers(const struct conn *c, enum smtp_ext_bit bit)
 {
@@ -72,7 +75,7 @@ send_envelope(struct conn *c)
 	do
 		send_command(c);
 	while (pipelining && c->next <= c->nrcpt);
-	if (pipelining && !offers(c, SMTP_EXT_CHUNKING))
+	if (pipelining && !c->chunking)
 		send_command(c);
 	else if (pipelining && c->job->content.p != NULL)
 		content_begin(c);
@@ -92,6 +95,7 @@ start(struct conn *c)
 	    c->data_reported = c->spoiled = false;
 	c->nchunks = 0;
 	c->bol = true;
+	c->chunking = offers(c, SMTP_EXT_CHUNKING) && j->size > relay_chunking_above;
 	c->offset = c->wire = 0;
 	c->body8 = offers(c, SMTP_EXT_8BITMIME) &&
 	    ((j->body & BODY_8BITMIME) != 0 || j->eightbit);
@@ -288,7 +292,7 @@ go_on(struct conn *c)
 		send_command(c);
 	else if (c->accepted == 0 || c->next > c->nrcpt + 1)
 		reset(c);
-	else if (offers(c, SMTP_EXT_CHUNKING))
+	else if (c->chunking)
 		content_begin(c);
 	else
 		send_command(c);

@@ -476,6 +476,57 @@ test_long(void **state)
 	assert_int_equal(disk.flushes, 0);
 }
 
+/* A transaction of the queue's own: nobody leased it, smtp is not told of it. */
+static void
+test_own(void **state)
+{
+	const struct ipc_commit	 c = { .nenvelopes = 1, .size = 1,
+	    .sender = SLICE(""), .helo = SLICE("h"), .src = SLICE("local"),
+	    .content = SLICE("x") };
+	struct ipc_commit	 own = c;
+	uint32_t		 kept = commit_own(), dropped = commit_own();
+
+	(void)state;
+	assert_int_not_equal(kept, 0);
+	assert_int_not_equal(dropped, kept);
+	assert_true(commit_is_open(kept));
+	ipc_free(smtp);				/* its death is no reason to forget it */
+	hear();
+	new_smtp();
+	lease();
+	told.answers = 0;
+	envelope(kept, "alice", "a");
+	hear();
+	own.msgid = kept;
+	commit_begin(&own);
+	assert_int_equal(noticed.ends, 0);
+	turn();
+	assert_int_equal(noticed.ends, 1);
+	assert_int_equal(noticed.msgid, kept);
+	assert_int_equal(noticed.result, COMMIT_OK);
+	assert_int_equal(told.answers, 0);
+	assert_int_equal(nscheduled, 1);
+	/* One whose envelopes will not come. */
+	ipc_free(lookup);
+	hear();
+	assert_int_equal(noticed.ends, 2);
+	assert_int_equal(noticed.msgid, dropped);
+	assert_int_equal(noticed.result, COMMIT_TEMPFAIL);
+	assert_false(commit_is_open(dropped));
+	connect_peer(PROC_LOOKUP, &to_lookup, &lookup);
+	/* One that the disk refuses. */
+	own.msgid = commit_own();
+	envelope(own.msgid, "alice", "a");
+	hear();
+	commit_begin(&own);
+	disk.flush_error = EIO;
+	turn();
+	disk.flush_error = 0;
+	assert_int_equal(noticed.ends, 3);
+	assert_int_equal(noticed.result, COMMIT_TEMPFAIL);
+	assert_int_equal(nscheduled, 1);
+}
+
 /* The end waits for what is pending, then for jobs. */
 static void
 test_stop(void **state)
@@ -518,6 +569,7 @@ main(void)
 		cmocka_unit_test_setup(test_space, begin),
 		cmocka_unit_test_setup(test_fates, begin),
 		cmocka_unit_test_setup(test_long, begin),
+		cmocka_unit_test_setup(test_own, begin),
 		cmocka_unit_test_setup(test_stop, begin),
 	};
 

@@ -391,5 +391,6 @@ main(void)
 	};
 
 	world_init("action r relay host \"smtp://127.0.0.1:PORT\"\n");
+	relay_chunking_above = 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

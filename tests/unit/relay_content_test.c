@@ -296,5 +296,6 @@ main(void)
 	};
 
 	world_init(conf);
+	relay_chunking_above = 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
