@@ -226,8 +226,8 @@ dest_unreachable(struct dest *d, enum job_result result, unsigned flags)
 	d->state = DEST_NEW;
 	d->limit = 1;
 	d->tempfailed = false;
-	log_info("relay %s %s: unreachable: %s", d->action->name,
-	    d->route, d->reply);
+	log_debug("%s to %s: unreachable: %s", d->action->name,
+	    d->route[0] != '\0' ? d->route : d->relay.host, d->reply);
 	while ((j = TAILQ_FIRST(&d->jobs)) != NULL) {
 		TAILQ_REMOVE(&d->jobs, j, entry);
 		d->njobs--;
