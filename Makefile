@@ -56,9 +56,9 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/fmt_template.o \
 		lib/fmt_text.o lib/fmt_time.o lib/fmt_vertical.o \
 		lib/hold.o lib/input.o lib/join.o lib/join_msg.o \
-		lib/join_parse.o lib/join_queue.o lib/join_text.o \
-		lib/join_tx.o lib/join_write.o lib/linebuf.o lib/nearest.o lib/outbuf.o \
-		lib/report_list.o lib/report_name.o lib/report_parse.o \
+		lib/join_parse.o lib/join_queue.o lib/join_text.o lib/join_tx.o \
+		lib/join_write.o lib/linebuf.o lib/nearest.o lib/ordered.o \
+		lib/outbuf.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
 		lib/smtp_data.o lib/smtp_ext.o lib/smtp_header.o \
@@ -68,7 +68,7 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 # Of lib, but not linked by everyone: they need libevent and c-ares.
 DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
 		lib/dns_flight.o lib/dns_hosts.o lib/dns_name.o \
-		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o
+		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o lib/fcrdns_show.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
@@ -99,7 +99,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/queue_relay.o smtpd/queue_route.o \
 		smtpd/queue_sched.o smtpd/queue_show.o \
 		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
-		smtpd/relay_conn.o smtpd/relay_content.o \
+		smtpd/relay_command.o smtpd/relay_conn.o smtpd/relay_content.o \
 		smtpd/relay_dest.o smtpd/relay_hello.o \
 		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
 		smtpd/relay_reply.o smtpd/relay_route.o \
@@ -121,6 +121,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
 TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
+DNS_TOOLS =	bin/fcrdns
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
@@ -131,13 +132,14 @@ EXAMPLES =	examples/smtpd.conf examples/relay.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
 PIPELINES !=	ls examples/recipes/* examples/dashboard/*
 
-LOAD =		tests/bench/smtp_load
+LOAD =		tests/bench/smtp_load tests/bench/dns_front
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
 QUEUE_BENCH =	tests/bench/queue_bench
 
-PROGRAMS =	$(DAEMON) $(TOOLS)
+PROGRAMS =	$(DAEMON) $(TOOLS) $(DNS_TOOLS)
 OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(SMTPD_OBJS)
-ALL_OBJS =	$(OBJS) smtpd/smtpctl.o $(SENDMAIL_OBJS) $(TOOLS:=.o) $(UNIT:=.o)
+ALL_OBJS =	$(OBJS) smtpd/smtpctl.o $(SENDMAIL_OBJS) $(TOOLS:=.o) \
+		$(DNS_TOOLS:=.o) $(UNIT:=.o)
 FUZZ_OBJS =	$(FUZZ:=.o)
 
 A =		build/asan
@@ -177,6 +179,10 @@ smtpd/sendmail: $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a
 $(TOOLS): $(TOOLS:=.o) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(PCRE_LIBS) $(BSD_LIBS)
 
+$(DNS_TOOLS): $(DNS_TOOLS:=.o) $(DNS_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(DNS_OBJS) build/lib.a $(DNS_LIBS) \
+	    $(BSD_LIBS)
+
 # A test says in its source which objects beyond lib it needs.
 $(UNIT): $(UNIT:=.o) $(OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o \
@@ -208,13 +214,17 @@ $(A)/smtpd/sendmail: $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o $(A)/lib.a
 $(TOOLS:%=$(A)/%): $(TOOLS:%=$(A)/%.o) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(PCRE_LIBS) $(BSD_LIBS)
 
+$(DNS_TOOLS:%=$(A)/%): $(DNS_TOOLS:%=$(A)/%.o) $(DNS_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $@.o $(DNS_OBJS:%=$(A)/%) $(A)/lib.a $(DNS_LIBS) \
+	    $(BSD_LIBS)
+
 $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o \
 	    `sed -n 's,^/\* objects: \(.*\) \*/$$,\1,p' $(@:$(A)/%=%).c | \
 	    sed 's,[^ ][^ ]*,$(A)/&,g'` $(A)/lib.a \
 	    $(CMOCKA_LIBS) $(SMTPD_LIBS) $(DNS_LIBS) $(PCRE_LIBS) $(BSD_LIBS)
 
-$(LOAD): $(LOAD).o
+$(LOAD): $(LOAD:=.o)
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(BSD_LIBS)
 
 $(BENCH): $(BENCH:=.o) build/lib.a
@@ -257,6 +267,9 @@ bench-queue: $(QUEUE_BENCH)
 bench-tools: all $(BENCH)
 	sh tests/bench/tools
 
+bench-fcrdns: all $(LOAD)
+	sh tests/bench/fcrdns
+
 lint:
 	prove tests/lint.t tests/layers.t
 
@@ -272,7 +285,7 @@ install: all
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(EXAMPLEDIR)
 	for p in $(DAEMON); do \
 	    install -m 755 $$p $(DESTDIR)$(SBINDIR)/ || exit; done
-	for p in $(TOOLS); do \
+	for p in $(TOOLS) $(DNS_TOOLS); do \
 	    install -m 755 $$p $(DESTDIR)$(BINDIR)/ || exit; done
 	for p in $(MANUALS); do \
 	    d=$(DESTDIR)$(MANDIR)/man$${p##*.} && mkdir -p $$d && \
@@ -289,7 +302,7 @@ install: all
 
 uninstall:
 	for p in $(DAEMON); do rm -f $(DESTDIR)$(SBINDIR)/$${p##*/}; done
-	for p in $(TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
+	for p in $(TOOLS) $(DNS_TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
 	for p in $(MANUALS); do \
 	    p=$${p##*/}; rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
 	rm -rf $(DESTDIR)$(EXAMPLEDIR)

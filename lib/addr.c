@@ -107,6 +107,41 @@ addr_split(struct slice text, struct slice *host, struct slice *port)
 		*port = SLICE("");
 }
 
+static int
+parse_host(struct slice host, struct sockaddr_storage *ss)
+{
+	struct sockaddr_in	*in = (struct sockaddr_in *)(void *)ss;
+	struct sockaddr_in6	*in6 = (struct sockaddr_in6 *)(void *)ss;
+	const char		*zone = host.n == 0 ? NULL : memchr(host.p, '%', host.n);
+	char			 text[INET6_ADDRSTRLEN];
+
+	if (zone != NULL)
+		host.n = (size_t)(zone - host.p);
+	if (host.n >= sizeof(text))
+		return -1;
+	if (host.n > 0)
+		memcpy(text, host.p, host.n);
+	text[host.n] = '\0';
+	memset(ss, 0, sizeof(*ss));
+	if (inet_pton(AF_INET, text, &in->sin_addr) == 1)
+		ss->ss_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1)
+		ss->ss_family = AF_INET6;
+	return ss->ss_family == 0 ? -1 : 0;
+}
+
+int
+addr_parse(struct slice text, struct slice *host, struct sockaddr_storage *ss)
+{
+	struct slice	 port;
+
+	*host = text;
+	if (parse_host(text, ss) == 0)
+		return 0;
+	addr_split(text, host, &port);
+	return parse_host(*host, ss);
+}
+
 struct slice
 addr_founding(struct slice text, char *buf, size_t size)
 {

@@ -26,6 +26,11 @@ bool	addr_is_ip(struct slice);
  * into text or are constants.
  */
 void	addr_split(struct slice text, struct slice *host, struct slice *port);
+/*
+ * The address in a text of any form, or in one without a port, and in *host its
+ * text; its port is 0, its zone too.  0, or -1 if it has none.
+ */
+int	addr_parse(struct slice text, struct slice *host, struct sockaddr_storage *);
 /* The newest form in the form of dialect 1; points into text or buf (at least ADDR_MAX). */
 struct slice	addr_founding(struct slice text, char *buf, size_t size);
 

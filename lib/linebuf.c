@@ -51,30 +51,39 @@ make_room(struct linebuf *b)
 	return 0;
 }
 
-/* 1 if there is more, 0 at the end (or if out has failed), -1 with errno. */
+int
+linebuf_read(struct linebuf *b)
+{
+	ssize_t	 n;
+
+	if (make_room(b) == -1 ||
+	    (n = read(b->fd, b->buf + b->end, b->size - b->end)) == -1)
+		return -1;
+	b->end += (size_t)n;
+	b->eof = n == 0;
+	return n > 0;
+}
+
+/* Waits for more, or for the end.  -1 with errno. */
 static int
 fill(struct linebuf *b, struct outbuf *out)
 {
 	struct pollfd	 pfd = { .fd = b->fd, .events = POLLIN };
-	ssize_t		 n;
 
-	if (make_room(b) == -1)
-		return -1;
 	if (out != NULL && out->n > 0 && poll(&pfd, 1, 0) != 1)
 		outbuf_flush(out);
 	if (out != NULL && out->error != 0) {
 		b->start = b->end;
+		b->eof = true;
 		return 0;
 	}
-	while ((n = read(b->fd, b->buf + b->end, b->size - b->end)) == -1) {
+	while (linebuf_read(b) == -1) {
 		if (errno == EAGAIN)
 			poll(&pfd, 1, -1);
 		else if (errno != EINTR)
 			return -1;
 	}
-	b->end += (size_t)n;
-	b->eof = n == 0;
-	return n > 0;
+	return 0;
 }
 
 /* The line of n bytes at start, and what stands between it and the next. */
@@ -89,37 +98,43 @@ take(struct linebuf *b, struct slice *line, size_t n, size_t gap)
 }
 
 int
-linebuf_next(struct linebuf *b, struct outbuf *out, struct slice *line)
+linebuf_take(struct linebuf *b, struct slice *line)
 {
 	const char	*from, *lf;
-	int		 n;
 
 	b->cut = false;
 	for (;;) {
 		from = b->buf + b->start + b->seen;
 		lf = memchr(from, '\n', b->end - b->start - b->seen);
-		if (lf != NULL && !b->skip)
+		if (lf == NULL)
+			break;
+		if (!b->skip)
 			return take(b, line, (size_t)(lf - b->buf) - b->start, 1);
-		if (lf != NULL) {
-			b->start = (size_t)(lf - b->buf) + 1;
-			b->seen = 0;
-			b->skip = false;
-			continue;
-		}
-		b->seen = b->end - b->start;
-		if (b->skip) {
-			b->start = b->end;
-			b->seen = 0;
-		} else if (b->seen >= LINEBUF_MAX) {
-			b->cut = b->skip = true;
-			return take(b, line, LINEBUF_MAX, 0);
-		}
-		if (b->eof || (n = fill(b, out)) == 0) {
-			if (b->end == b->start)
-				return 0;
-			return take(b, line, b->end - b->start, 0);
-		}
-		if (n == -1)
+		b->start = (size_t)(lf - b->buf) + 1;
+		b->seen = 0;
+		b->skip = false;
+	}
+	b->seen = b->end - b->start;
+	if (b->skip) {
+		b->start = b->end;
+		b->seen = 0;
+	} else if (b->seen >= LINEBUF_MAX) {
+		b->cut = b->skip = true;
+		return take(b, line, LINEBUF_MAX, 0);
+	}
+	if (!b->eof || b->end == b->start)
+		return 0;
+	return take(b, line, b->end - b->start, 0);
+}
+
+int
+linebuf_next(struct linebuf *b, struct outbuf *out, struct slice *line)
+{
+	while (linebuf_take(b, line) == 0) {
+		if (b->eof)
+			return 0;
+		if (fill(b, out) == -1)
 			return -1;
 	}
+	return 1;
 }

@@ -42,5 +42,12 @@ void	linebuf_open(struct linebuf *, int fd);
  * nobody can be told more: outbuf_close says why.
  */
 int	linebuf_next(struct linebuf *, struct outbuf *, struct slice *line);
+/*
+ * Its halves, for whoever waits for more than input: 1 and the next line that
+ * is there, or 0; and one read(2), 1, or 0 at the end, or -1 with errno, EAGAIN
+ * and EINTR too.
+ */
+int	linebuf_take(struct linebuf *, struct slice *line);
+int	linebuf_read(struct linebuf *);
 
 #endif

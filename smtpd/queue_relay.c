@@ -414,6 +414,9 @@ died(void)
 {
 	struct job	*j;
 
+	/* Told to stop as we are, it may be the first to act on it. */
+	if (proc_parent != NULL)
+		ipc_drain(proc_parent);
 	if (!TAILQ_EMPTY(&jobs) && !queue_stopping) {
 		log_warnx("relay died with %zu jobs", by_id.used);
 		queue_counters.died++;

@@ -8,6 +8,9 @@
 
 # Recipes that are not run, by their beginning, and why.
 cat >"$T/exceptions" <<'END'
+fcrdns -q	asks the DNS
+fcrdns -R	asks the DNS
+fcrdns -j	asks the DNS
 END
 
 recipes()	# MANUAL

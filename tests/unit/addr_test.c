@@ -56,6 +56,57 @@ test_split(void **state)
 }
 
 static const struct {
+	const char	*text, *host, *ip;	/* ip as inet_ntop(3) has it; NULL: none */
+} parses[] = {
+	{ "192.0.2.1",			"192.0.2.1",		"192.0.2.1" },
+	{ "192.0.2.1:41564",		"192.0.2.1",		"192.0.2.1" },
+	{ "2001:DB8:0::1",		"2001:DB8:0::1",	"2001:db8::1" },
+	{ "[2001:db8::1]",		"2001:db8::1",		"2001:db8::1" },
+	{ "[fe80::1%em0]:25",		"fe80::1%em0",		"fe80::1" },
+	{ "fe80::1%em0",		"fe80::1%em0",		"fe80::1" },
+	{ "IPv6:2001:db8::1:25",	"2001:db8::1",		"2001:db8::1" },
+	{ "::ffff:192.0.2.1",		"::ffff:192.0.2.1",	"::ffff:192.0.2.1" },
+	{ "192.0.2.256",		NULL,			NULL },
+	{ "192.0.2.1 ",			NULL,			NULL },
+	{ "[::1",			NULL,			NULL },
+	{ "mail.example.org:25",	NULL,			NULL },
+	{ "%em0",			NULL,			NULL },
+	{ "local:0",			NULL,			NULL },
+	{ "unix:/run/smtpd.sock",	NULL,			NULL },
+	{ ":0",				NULL,			NULL },
+	{ "",				NULL,			NULL },
+	{ "192.0.2.1.........................................................", NULL, NULL },
+};
+
+static void
+test_parse(void **state)
+{
+	struct sockaddr_storage	 ss;
+	struct slice		 host;
+	char			 ip[INET6_ADDRSTRLEN];
+	const void		*bytes;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(parses) / sizeof(parses[0]); i++) {
+		if (addr_parse(slice_str(parses[i].text), &host, &ss) == -1) {
+			if (parses[i].ip != NULL)
+				fail_msg("%s: refused", parses[i].text);
+			continue;
+		}
+		if (parses[i].ip == NULL)
+			fail_msg("%s: accepted", parses[i].text);
+		bytes = ss.ss_family == AF_INET ?
+		    (const void *)&((struct sockaddr_in *)(void *)&ss)->sin_addr :
+		    (const void *)&((struct sockaddr_in6 *)(void *)&ss)->sin6_addr;
+		inet_ntop(ss.ss_family, bytes, ip, sizeof(ip));
+		assert_string_equal(ip, parses[i].ip);
+		assert_true(slice_eq(host, slice_str(parses[i].host)));
+	}
+	assert_int_equal(addr_parse(SLICE_NONE, &host, &ss), -1);
+}
+
+static const struct {
 	const char	*newest, *founding;
 } forms[] = {
 	{ "127.0.0.1:25",	"127.0.0.1:25" },
@@ -137,6 +188,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_ip),
+		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_founding),
 		cmocka_unit_test(test_text),
 	};

@@ -189,6 +189,40 @@ test_flush(void **state)
 	wait(NULL);
 }
 
+/* What is there is taken without a wait, and the end only once it was read. */
+static void
+test_halves(void **state)
+{
+	struct linebuf	 in;
+	struct slice	 line;
+	int		 fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(fcntl(fd[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(linebuf_init(&in, fd[0]), 0);
+	assert_int_equal(linebuf_take(&in, &line), 0);
+	assert_int_equal(linebuf_read(&in), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(write(fd[1], "a\nb\nc", 5), 5);
+	assert_int_equal(linebuf_read(&in), 1);
+	assert_int_equal(linebuf_take(&in, &line), 1);
+	assert_true(slice_eq(line, SLICE("a")));
+	assert_int_equal(linebuf_take(&in, &line), 1);
+	assert_true(slice_eq(line, SLICE("b")));
+	assert_int_equal(linebuf_take(&in, &line), 0);
+	assert_false(in.eof);
+	close(fd[1]);
+	assert_int_equal(linebuf_read(&in), 0);
+	assert_true(in.eof);
+	assert_int_equal(linebuf_take(&in, &line), 1);
+	assert_true(slice_eq(line, SLICE("c")));
+	assert_int_equal(in.number, 3);
+	assert_int_equal(linebuf_take(&in, &line), 0);
+	linebuf_free(&in);
+	close(fd[0]);
+}
+
 /* A writer that cannot be written to ends the input; an unreadable input is said. */
 static void
 test_errors(void **state)
@@ -225,6 +259,7 @@ main(void)
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_halves),
 		cmocka_unit_test(test_errors),
 	};
 
