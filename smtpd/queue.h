@@ -244,6 +244,7 @@ void		 route_keep(struct route *);
 void		 route_release(struct route *);
 /* Nothing is tried before; 0: it may be now. */
 void		 route_hold(struct route *, uint64_t until);
+struct slice	 route_host(const struct route *);	/* the domain, or host of the action */
 bool		 route_is_held(const struct route *);
 void		 route_wake(void);		/* whose hold is over */
 extern bool	 route_paused[2];		/* by kind: no new jobs */

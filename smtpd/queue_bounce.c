@@ -440,6 +440,7 @@ void
 bounce_committed(uint32_t msgid, enum commit_result result)
 {
 	struct notice	*n = find(msgid);
+	const char	*kind;
 	size_t		 i;
 
 	if (n == NULL)
@@ -453,11 +454,14 @@ bounce_committed(uint32_t msgid, enum commit_result result)
 		later(n);
 		return;
 	}
-	log_info("message %08x: notification %08x for <%s>", n->about, msgid, n->to);
-	for (i = 0; i < n->n; i++)
-		if (i == 0 || n->item[i].rcpt.action != n->item[i - 1].rcpt.action)
-			report_message_bounce(n->about, kinds[n->item[i].rcpt.action],
-			    msgid, slice_str(n->to));
+	for (i = 0; i < n->n; i++) {
+		if (i > 0 && n->item[i].rcpt.action == n->item[i - 1].rcpt.action)
+			continue;
+		kind = kinds[n->item[i].rcpt.action];
+		log_info("message %08x: notification %08x (%s) for <%s>", n->about,
+		    msgid, kind, n->to);
+		report_message_bounce(n->about, kind, msgid, slice_str(n->to));
+	}
 	from_active(n);
 	notice_free(n);
 }
