@@ -63,7 +63,7 @@ struct envelope {
 	bool		 old;		/* runs in a slot for old mail */
 	bool		 touched;	/* its first try was made */
 	bool		 paused;	/* no other try until it is resumed */
-	bool		 removed;	/* by the administrator, while it runs: no other try */
+	bool		 removed;	/* by the administrator, while it runs or bounces: no other try */
 	struct slice	 action, rcpt, dest, orcpt;
 	char		 text[];	/* they point here; action maybe to the route's */
 };
