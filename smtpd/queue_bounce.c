@@ -366,7 +366,7 @@ start(struct notice *n)
 {
 	to_active(n);
 	n->serial = ++serials;
-	if (write_text(n) == 0 && (n->msgid = commit_own()) != 0) {
+	if (write_text(n) == 0 && (n->msgid = commit_own(n->content == NULL)) != 0) {
 		ask(n);
 		return;
 	}
