@@ -47,7 +47,7 @@ struct listen {
 	char		*pki;		/* NULL: the one named like hostname, or the only one */
 	char		*hostname;	/* NULL: conf.hostname */
 	char		*tag;
-	bool		 mask_src;
+	bool		 mask_src, no_dsn;
 };
 
 struct pki {

@@ -199,6 +199,29 @@ run_helo(struct session *s, struct command *c)
 	session_reply(s, REPLY_HELO, s->listener->hostname, who);
 }
 
+static bool
+offers_dsn(const struct session *s)
+{
+	return s->listener->conf == NULL || !s->listener->conf->no_dsn;
+}
+
+static bool
+asks_dsn(const struct params *p)
+{
+	return p->ret != RET_NONE || p->envid.n > 0 || p->notify != 0 || p->orcpt.n > 0;
+}
+
+/* For the reply: which of them it is. */
+static void
+bad_dsn(struct command *c, enum reply r)
+{
+	const struct params	*p = &c->params;
+
+	if (r == REPLY_UNKNOWN_PARAM)
+		bad_param(c, p->ret != RET_NONE ? SLICE("RET") : p->envid.n > 0 ? SLICE("ENVID") :
+		    p->notify != 0 ? SLICE("NOTIFY") : SLICE("ORCPT"));
+}
+
 static void
 run_ehlo(struct session *s, struct command *c)
 {
@@ -213,7 +236,8 @@ run_ehlo(struct session *s, struct command *c)
 	session_reply_more(s, REPLY_EXT_8BITMIME, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_STATUSCODES, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_SIZE, size, NULL);
-	session_reply_more(s, REPLY_EXT_DSN, NULL, NULL);
+	if (offers_dsn(s))
+		session_reply_more(s, REPLY_EXT_DSN, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_PIPELINING, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_CHUNKING, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_SMTPUTF8, NULL, NULL);
@@ -249,6 +273,8 @@ mail_refusal(const struct session *s, const struct command *c)
 		return REPLY_TOO_MANY_MAILS;
 	if (c->params.sized && c->params.size > proc_conf->max_message_size)
 		return REPLY_TOO_BIG;
+	if (!offers_dsn(s) && asks_dsn(&c->params))
+		return REPLY_UNKNOWN_PARAM;
 	return REPLY_NONE;
 }
 
@@ -267,6 +293,7 @@ run_mail(struct session *s, struct command *c)
 	if (r == REPLY_NONE)
 		s->tx = tx_begin(s, c->path.mailbox, &c->params, &r);
 	if (r != REPLY_NONE) {
+		bad_dsn(c, r);
 		refuse_mail(s, c, r);
 		return;
 	}
@@ -296,6 +323,9 @@ run_rcpt(struct session *s, struct command *c)
 	    c->params.orcpt.p, c->params.orcpt.n)) {
 		bad_param(c, SLICE("ORCPT"));
 		refuse_rcpt(s, c, REPLY_BAD_PARAM);
+	} else if (!offers_dsn(s) && asks_dsn(&c->params)) {
+		bad_dsn(c, REPLY_UNKNOWN_PARAM);
+		refuse_rcpt(s, c, REPLY_UNKNOWN_PARAM);
 	}
 	else if (tx_rcpt(s->tx, &c->path, &c->params) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
