@@ -171,6 +171,8 @@ action_of(const struct dsn *d)
 	return a;
 }
 
+static struct slice	returned(const struct dsn *);
+
 static void
 put_header(FILE *f, const struct dsn *d, bool utf8)
 {
@@ -183,7 +185,8 @@ put_header(FILE *f, const struct dsn *d, bool utf8)
 	fprintf(f, "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n");
 	fprintf(f, "Content-Type: multipart/report; report-type=%sdelivery-status;\n"
 	    "\tboundary=\"%016" PRIx64 "\"\n", utf8 ? "global-" : "", d->unique);
-	if (utf8)
+	/* The whole is what a part is, RFC 2045 6.4. */
+	if (utf8 || !is_ascii(returned(d)))
 		fprintf(f, "Content-Transfer-Encoding: 8bit\n");
 	fprintf(f, "\nThis is a MIME-encapsulated message.\n");
 }
@@ -315,10 +318,16 @@ header_of(struct slice content)
 	return end == NULL ? content : slice_make(content.p, (size_t)(end + 1 - content.p));
 }
 
+static struct slice
+returned(const struct dsn *d)
+{
+	return d->full ? d->content : header_of(d->content);
+}
+
 static void
 put_message(FILE *f, const struct dsn *d)
 {
-	struct slice	 s = d->full ? d->content : header_of(d->content);
+	struct slice	 s = returned(d);
 
 	put_boundary(f, d, "");
 	fprintf(f, "Content-Type: %s\n", d->full ? "message/rfc822" : "text/rfc822-headers");

@@ -254,7 +254,10 @@ fate_decide(struct envelope *e, const struct outcome *o)
 		retry(e, backoff_of(e), o);
 		break;
 	case JOB_PERMFAIL:
-		fail(e, o);
+		if (e->removed)
+			fate_removed(e);
+		else
+			fail(e, o);
 		break;
 	}
 }

@@ -310,7 +310,7 @@ static const struct {
 } changes[CONTROL_MAX] = {
 	[CONTROL_SCHEDULE] = { ADMIN_SCHEDULE, "scheduled", NULL },
 	[CONTROL_REMOVE] = { ADMIN_REMOVE, "removed",
-	    "being delivered now: removed if that fails" },
+	    "being delivered now, or the sender told: removed if that fails" },
 	[CONTROL_PAUSE]	= { ADMIN_PAUSE, "paused",
 	    "being delivered now: paused if that fails" },
 	[CONTROL_RESUME] = { ADMIN_RESUME, "resumed", NULL },

@@ -171,6 +171,9 @@ test_returned(void **state)
 		    rows[i].full);
 
 		has(text, rows[i].returned, true);
+		/* Their whole is 8bit if they are. */
+		has(text, "\"\nContent-Transfer-Encoding: 8bit\n\nThis is",
+		    strstr(rows[i].returned, "8bit") != NULL);
 		free(text);
 	}
 }
