@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "lib/smtp_xtext.h"
+#include "lib/utf8.h"
 #include "smtpd/dsn.h"
 #include "smtpd/queue_dsn.h"
 
@@ -95,12 +96,7 @@ dsn_status(const struct dsn_rcpt *r, char *buf)
 static bool
 is_ascii(struct slice s)
 {
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return false;
-	return true;
+	return utf8_is_ascii(s.p, s.n);
 }
 
 /* What others said, safe in a line of ours. */

@@ -296,8 +296,7 @@ run_rcpt(struct session *s, struct command *c)
 	    c->params.orcpt.p, c->params.orcpt.n)) {
 		bad_param(c, SLICE("ORCPT"));
 		refuse_rcpt(s, c, REPLY_BAD_PARAM);
-	}
-	else if (tx_rcpt(s->tx, &c->path, &c->params) == -1)
+	} else if (tx_rcpt(s->tx, &c->path, &c->params) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
 	else
 		wait_begin(s, WAITING_LOOKUP);
