@@ -88,7 +88,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/lookup_relay.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
-		smtpd/parent_keys.o \
+		smtpd/parent_file.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
 		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
 		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
