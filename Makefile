@@ -99,7 +99,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/queue_relay.o smtpd/queue_route.o \
 		smtpd/queue_sched.o smtpd/queue_show.o \
 		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
-		smtpd/relay_conn.o smtpd/relay_content.o \
+		smtpd/relay_command.o smtpd/relay_conn.o smtpd/relay_content.o \
 		smtpd/relay_dest.o smtpd/relay_hello.o \
 		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
 		smtpd/relay_reply.o smtpd/relay_route.o \

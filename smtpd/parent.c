@@ -36,6 +36,17 @@ static const enum process	stop_order[] = {
 	PROC_SMTP, PROC_LOOKUP, PROC_QUEUE, PROC_RELAY, PROC_DELIVER, PROC_DNS
 };
 
+/* What is under way there is what the queue waits for; it is told before. */
+static void
+stop_relay(void)
+{
+	struct ipc	*queue = parent_child_ipc(PROC_QUEUE);
+
+	if (queue != NULL)
+		ipc_flush(queue);
+	parent_child_stop(PROC_RELAY);
+}
+
 /* Asks the next process of the order to stop; ends the loop after the last. */
 static void
 stop_next(void)
@@ -45,9 +56,8 @@ stop_next(void)
 	for (i = 0; i < nitems(stop_order); i++)
 		if (parent_child_any(stop_order[i])) {
 			parent_child_stop(stop_order[i]);
-			/* What is under way there is what the queue waits for. */
 			if (stop_order[i] == PROC_QUEUE)
-				parent_child_stop(PROC_RELAY);
+				stop_relay();
 			return;
 		}
 	parent_proc_stop_all();

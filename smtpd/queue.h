@@ -24,8 +24,9 @@
  * Bytes of memory that an envelope takes, with all that goes with it: its part
  * of the message, its places in heap, maps and the spool's index; without the
  * content.  With addresses of 43 bytes it is 800 alone in its message and 350
- * among many; a longer address adds what it is longer.  Users are kept for
- * good, 400 bytes each; destinations as long as mail goes there, as many.
+ * among many; a longer address adds what it is longer.  To that comes the
+ * route, 400 bytes: of a user for good, of a destination as long as mail goes
+ * there.
  */
 #define ENVELOPE_COST	1024
 

@@ -11,6 +11,7 @@
 
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
+#include "smtpd/proc.h"
 #include "smtpd/queue.h"
 
 #define BACKLOG		(1024 * 1024)	/* unsent bytes: give no more */
@@ -400,6 +401,9 @@ died(void)
 {
 	struct job	*j;
 
+	/* Told to stop as we are, it may be the first to act on it. */
+	if (proc_parent != NULL)
+		ipc_drain(proc_parent);
 	if (!TAILQ_EMPTY(&jobs) && !queue_stopping) {
 		log_warnx("relay died with %zu jobs", by_id.used);
 		queue_counters.died++;

@@ -271,7 +271,8 @@ struct conn {
 	uint32_t	 answered;
 	bool		 begun;		/* MAIL was accepted, and nothing has ended it */
 	bool		 body8, utf8;	/* said with MAIL */
-	bool		 bdat, bol, committed;
+	bool		 chunking;	/* content goes by BDAT, */
+	bool		 bdat, bol, committed;	/* and does now */
 	bool		 end_sent;	/* the end of data: the message may have been taken */
 	bool		 scanning;	/* large content is read to see what is in it, */
 	bool		 header;	/* of which this is the header */
@@ -281,7 +282,11 @@ struct conn {
 	uint32_t	 chunks[CHUNKS], nchunks;	/* sizes of BDATs without a reply */
 	bool		 last_chunk;	/* the last of them ends the content */
 	bool		 data_reported;	/* tx-data, with the first of them */
+	bool		 spoiled;	/* one was refused: no more of them, then RSET */
 };
+
+/* Content of more bytes goes by BDAT where the server offers CHUNKING (tests set it). */
+extern uint64_t	 relay_chunking_above;
 
 /* Begins to connect.  0, or -1 with errno. */
 int	conn_open(struct dest *, const struct host *, const struct sockaddr *from);

@@ -98,7 +98,7 @@ send_piece(struct conn *c, struct slice piece, bool last)
 static void
 fetch_more(struct conn *c)
 {
-	if (c->fetching || c->end_sent || (!c->scanning &&
+	if (c->fetching || c->end_sent || c->spoiled || (!c->scanning &&
 	    (io_backed_up(&c->io) || c->nchunks == CHUNKS)))
 		return;
 	c->fetching = true;
@@ -108,7 +108,7 @@ fetch_more(struct conn *c)
 void
 content_begin(struct conn *c)
 {
-	c->bdat = (c->ext.offered & SMTP_EXT_CHUNKING) != 0;
+	c->bdat = c->chunking;
 	conn_enter(c, CONN_CONTENT);
 	if (c->accepted == 0 && !c->bdat)
 		/* 354, though there is nobody to send it to (RFC 2920 3.1). */
@@ -163,6 +163,8 @@ relay_tx_content(struct conn *c, struct slice piece)
 	if (!c->fetching)
 		return;
 	c->fetching = false;
+	if (c->spoiled)
+		return;
 	if (piece.p == NULL || piece.n > c->job->size - c->offset) {
 		unreadable(c);
 		return;
@@ -204,7 +206,7 @@ content_chunk_reply(struct conn *c, const struct relay_reply *r)
 	conn_report_client(c, slice_make(line,
 	    content_bdat_command(c, 0, line, sizeof(line))));
 	pop_chunk(c);
-	if (ok && c->begun && c->accepted > 0 && !c->data_reported) {
+	if (c->begun && c->accepted > 0 && !c->data_reported) {
 		report_tx_data(&c->source, c->job->msgid, RESULT_OK);
 		c->data_reported = true;
 	}

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A job on a connection: MAIL, its recipients, DATA or BDAT, and what the
- * server says to each.  How content is sent is in relay_content.c.  relay
- * process.
+ * server says to each.  Their words are in relay_command.c, how content is sent
+ * in relay_content.c.  relay process.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "smtpd/dsn.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/relay.h"
+#include "smtpd/relay_command.h"
 #include "smtpd/relay_content.h"
 
-#define COMMAND_SIZE	(2 * 1024 + DSN_ORCPT_MAX)
-
-static void	go_on(struct conn *);
+/* RFC 3030 is for large messages; others go as in the founding transcript. */
+uint64_t	 relay_chunking_above = 32 * 1024;
 
 static bool
 offers(const struct conn *c, enum smtp_ext_bit bit)
@@ -38,175 +37,19 @@ answer(struct conn *c, struct job_rcpt *r, enum job_result result,
 	    slice_str(c->text), reply);
 }
 
-/* -- what cannot be sent there -- */
-
-static bool
-is_ascii(struct slice s)
-{
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++)
-		if ((s.p[i] & 0x80) != 0)
-			return false;
-	return true;
-}
-
-/* Bytes as RFC 1870 counts them: with CRLFs, without stuffed dots. */
-static uint64_t
-wire_size(const struct job *j)
-{
-	return j->size + (j->scanned ? j->lines : j->size / 32);
-}
-
-static bool
-needs_utf8(const struct conn *c)
-{
-	const struct job	*j = c->job;
-
-	if (!is_ascii(c->sender))
-		return true;
-	return (j->body & BODY_SMTPUTF8) != 0 &&
-	    (!j->scanned || j->eightbit_header);
-}
-
-static void
-refuse_all(struct conn *c, const char *why)
-{
-	relay_job_answer_all(c->job, JOB_PERMFAIL, 0, slice_str(c->name),
-	    slice_str(c->text), slice_str(why));
-}
-
-/* Answers those whom the server offers too little for.  Mail is never changed to fit. */
-static void
-judge_extensions(struct conn *c)
-{
-	struct job	*j = c->job;
-	uint32_t	 i;
-
-	if (offers(c, SMTP_EXT_SIZE) && c->ext.size_max > 0 &&
-	    j->size + (j->scanned ? j->lines : 0) > c->ext.size_max)
-		refuse_all(c, "552 5.3.4 The message is larger than the server takes");
-	else if (!offers(c, SMTP_EXT_8BITMIME) && j->eightbit)
-		refuse_all(c, "554 5.6.3 The message has 8-bit content, which the server does not offer to take");
-	else if (!offers(c, SMTP_EXT_SMTPUTF8) && needs_utf8(c))
-		refuse_all(c, "554 5.6.7 The message needs SMTPUTF8, which the server does not offer");
-	else if (!offers(c, SMTP_EXT_SMTPUTF8))
-		for (i = 0; i < j->nrcpt; i++)
-			if (!is_ascii(j->rcpt[i].dest))
-				answer(c, &j->rcpt[i], JOB_PERMFAIL, 0,
-				    SLICE("554 5.6.7 The address needs SMTPUTF8, which the server does not offer"));
-}
-
-/* -- the sender -- */
-
-/* mail-from ADDRESS or @DOMAIN replaces it, srs rewrites it; null stays null. */
-static int
-choose_sender(struct conn *c)
-{
-	const struct relay	*r = &c->dest->relay;
-	struct slice		 from = c->job->sender;
-	char			 alias[sizeof(proc_conf->hostname) + 1];
-	const char		*at = from.n == 0 ? NULL : memrchr(from.p, '@', from.n);
-	int			 n;
-
-	c->sender = from;
-	if (from.n == 0)
-		return 0;
-	if (r->mail_from != NULL) {
-		n = snprintf(c->path, sizeof(c->path), "%.*s%s",
-		    r->mail_from[0] != '@' ? 0 :
-		    (int)(at == NULL ? from.n : (size_t)(at - from.p)), from.p,
-		    r->mail_from);
-		if (n < 0 || (size_t)n >= sizeof(c->path))
-			return -1;
-	} else if (r->srs && proc_conf->srs_key != NULL) {
-		snprintf(alias, sizeof(alias), "%s", proc_conf->hostname);
-		n = srs_forward(proc_conf->srs_key, from, slice_str(alias),
-		    (int64_t)(loop_wall() / 1000000), c->path);
-		if (n <= 0)
-			return n;
-	} else
-		return 0;
-	c->sender = slice_make(c->path, (size_t)n);
-	return 0;
-}
-
-/* -- commands -- */
-
-static size_t
-mail_command(const struct conn *c, char *buf, size_t size)
-{
-	static const char *const rets[RET_MAX] = { "", " RET=FULL", " RET=HDRS" };
-	const struct job	*j = c->job;
-	char			 sized[32] = "";
-	bool			 dsn = offers(c, SMTP_EXT_DSN);
-	int			 n;
-
-	if (offers(c, SMTP_EXT_SIZE))
-		snprintf(sized, sizeof(sized), " SIZE=%llu",
-		    (unsigned long long)wire_size(j));
-	n = snprintf(buf, size, "MAIL FROM:<%.*s>%s%s%s%s%s%.*s",
-	    (int)c->sender.n, c->sender.p, sized,
-	    c->body8 ? " BODY=8BITMIME" : "", c->utf8 ? " SMTPUTF8" : "",
-	    dsn && j->ret < RET_MAX ? rets[j->ret] : "",
-	    dsn && j->envid.n > 0 ? " ENVID=" : "",
-	    dsn ? (int)j->envid.n : 0, j->envid.p);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
-}
-
-static void
-notify_words(unsigned notify, char *buf, size_t size)
-{
-	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
-	unsigned		 i;
-
-	buf[0] = '\0';
-	for (i = 0; i < 4; i++)
-		if (notify & 1u << i) {
-			strlcat(buf, buf[0] == '\0' ? " NOTIFY=" : ",", size);
-			strlcat(buf, words[i], size);
-		}
-}
-
-static size_t
-rcpt_command(const struct conn *c, const struct job_rcpt *r, char *buf, size_t size)
-{
-	char	 notify[64] = "";
-	bool	 dsn = offers(c, SMTP_EXT_DSN);
-	int	 n;
-
-	if (dsn)
-		notify_words(r->notify, notify, sizeof(notify));
-	n = snprintf(buf, size, "RCPT TO:<%.*s>%s%s%.*s", (int)r->dest.n,
-	    r->dest.p, notify, dsn && r->orcpt.n > 0 ? " ORCPT=" : "",
-	    dsn ? (int)r->orcpt.n : 0, r->orcpt.p);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
-}
-
-/* Command number i of the transaction; the text that is sent is the text that is reported. */
-static struct slice
-command(const struct conn *c, uint32_t i, char *buf, size_t size)
-{
-	if (i == 0)
-		return slice_make(buf, mail_command(c, buf, size));
-	if (i <= c->nrcpt)
-		return slice_make(buf, rcpt_command(c, &c->job->rcpt[i - 1], buf, size));
-	return SLICE("DATA");
-}
-
 static void
 report_command(struct conn *c, uint32_t i)
 {
 	char	 buf[COMMAND_SIZE];
 
-	conn_report_client(c, command(c, i, buf, sizeof(buf)));
+	conn_report_client(c, command_text(c, i, buf, sizeof(buf)));
 }
 
 static void
 send_command(struct conn *c)
 {
 	char		 buf[COMMAND_SIZE];
-	struct slice	 s = command(c, c->next, buf, sizeof(buf) - 2);
+	struct slice	 s = command_text(c, c->next, buf, sizeof(buf) - 2);
 
 	c->next++;
 	if (s.p != buf) {
@@ -232,7 +75,7 @@ send_envelope(struct conn *c)
 	do
 		send_command(c);
 	while (pipelining && c->next <= c->nrcpt);
-	if (pipelining && !offers(c, SMTP_EXT_CHUNKING))
+	if (pipelining && !c->chunking)
 		send_command(c);
 	else if (pipelining && c->job->content.p != NULL)
 		content_begin(c);
@@ -249,14 +92,15 @@ start(struct conn *c)
 	c->nrcpt = relay_job_rewind(j);
 	c->next = c->await = c->accepted = c->answered = 0;
 	c->begun = c->committed = c->end_sent = c->bdat = c->last_chunk =
-	    c->data_reported = false;
+	    c->data_reported = c->spoiled = false;
 	c->nchunks = 0;
 	c->bol = true;
+	c->chunking = offers(c, SMTP_EXT_CHUNKING) && j->size > relay_chunking_above;
 	c->offset = c->wire = 0;
 	c->body8 = offers(c, SMTP_EXT_8BITMIME) &&
 	    ((j->body & BODY_8BITMIME) != 0 || j->eightbit);
 	c->utf8 = offers(c, SMTP_EXT_SMTPUTF8) &&
-	    ((j->body & BODY_SMTPUTF8) != 0 || needs_utf8(c));
+	    ((j->body & BODY_SMTPUTF8) != 0 || command_needs_utf8(c));
 	send_envelope(c);
 }
 
@@ -282,7 +126,7 @@ leave(struct conn *c)
 static bool
 begin_scanned(struct conn *c)
 {
-	judge_extensions(c);
+	command_judge(c);
 	if (c->job->left == 0) {
 		leave(c);
 		return false;
@@ -296,8 +140,8 @@ relay_tx_begin(struct conn *c, struct job *j)
 {
 	c->job = j;
 	j->conn = c;
-	if (choose_sender(c) == -1) {
-		refuse_all(c, "553 5.1.7 The sender would become too long");
+	if (command_sender(c) == -1) {
+		command_refuse_all(c, "553 5.1.7 The sender would become too long");
 		leave(c);
 		return false;
 	}
@@ -448,7 +292,7 @@ go_on(struct conn *c)
 		send_command(c);
 	else if (c->accepted == 0 || c->next > c->nrcpt + 1)
 		reset(c);
-	else if (offers(c, SMTP_EXT_CHUNKING))
+	else if (c->chunking)
 		content_begin(c);
 	else
 		send_command(c);
@@ -530,6 +374,26 @@ report_end(struct conn *c, const struct relay_reply *r, bool last)
 		report_rollback(c);
 }
 
+/*
+ * A chunk that is not the last ends the message as well, and so does the last
+ * for nobody; the replies to those behind it are read, then the server forgets.
+ */
+static void
+chunk_refused(struct conn *c, const struct relay_reply *r)
+{
+	if (c->accepted > 0)
+		report_rollback(c);
+	conn_report_server(c, r);
+	answer_accepted(c, job_result(r), 0, r->first);
+	c->spoiled = true;
+	if (c->nchunks > 0)
+		return;
+	if (c->begun || c->accepted > 0)
+		reset(c);
+	else
+		finish(c);
+}
+
 void
 relay_tx_end_reply(struct conn *c, const struct relay_reply *r)
 {
@@ -537,17 +401,17 @@ relay_tx_end_reply(struct conn *c, const struct relay_reply *r)
 
 	if (c->scanning || (c->bdat && content_chunk_reply(c, r)))
 		return;
+	if (c->bdat && failed && r->code != 421 &&
+	    (!c->end_sent || c->nchunks > 0 || c->spoiled || c->accepted == 0)) {
+		chunk_refused(c, r);
+		return;
+	}
 	if (!c->end_sent || c->nchunks > 0) {
 		/* It wants no more of what is being sent. */
 		conn_report_server(c, r);
 		if (failed && r->code != 421)
 			answer_accepted(c, job_result(r), 0, r->first);
 		conn_lost(c, r->first);
-		return;
-	}
-	if (c->bdat && c->begun && c->accepted == 0 && failed) {
-		conn_report_server(c, r);
-		reset(c);
 		return;
 	}
 	last = !c->dest->relay.lmtp || c->answered + 1 >= c->accepted;

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
@@ -69,23 +70,26 @@ address(char buf[64], const char *what, uint32_t i)
 	    "%s.%010u@mail.department.example.org", what, i));
 }
 
+#define DOMAINS	1000
+
 static void
-add_envelope(struct message *m, uint32_t i)
+add_envelope(struct message *m, uint32_t i, bool relay)
 {
-	char			 rcpt[64], dest[64], user[16];
+	char			 rcpt[64], dest[64], user[32];
 	struct ipc_envelope	 e = { .msgid = m->msgid,
 	    .evpid = (uint64_t)m->msgid << 32 | (i + 1), .ttl = 4 * 86400,
 	    .action = SLICE("local_users"),
 	    .rcpt = address(rcpt, "rcpt", i), .dest = address(dest, "dest", i) };
 
-	e.route = slice_make(user, (size_t)snprintf(user, sizeof(user), "user%u",
-	    i % 100));
+	e.route_kind = relay ? ROUTE_RELAY : ROUTE_USER;
+	e.route = slice_make(user, (size_t)snprintf(user, sizeof(user), "n%u.example",
+	    relay ? m->msgid % DOMAINS : i % 100));
 	assert_non_null(message_add(m, &e));
 }
 
 /* A message of n envelopes that all wait for their next try. */
 static void
-add_message(uint32_t n)
+add_message(uint32_t n, bool relay)
 {
 	char			 sender[64], *text;
 	struct message		*m = message_new(++msgids);
@@ -100,7 +104,7 @@ add_message(uint32_t n)
 	assert_non_null(m);
 	assert_int_equal(message_fill(m, &c, queue_now()), 0);
 	for (i = 0; i < n; i++)
-		add_envelope(m, i);
+		add_envelope(m, i, relay);
 	assert_non_null(text = envelope_encode(m, &a.envelope.n));
 	a.envelope.p = text;
 	assert_int_equal(message_enlist(m), 0);
@@ -129,7 +133,12 @@ memory(void)
 	return m.uordblks + m.hblkhd;
 }
 
-static const uint32_t	 sizes[] = { 1, 2, 50, 1000 };	/* envelopes a message */
+static const struct {
+	uint32_t	 n;		/* envelopes a message */
+	bool		 relay;		/* to a thousand destinations */
+} sizes[] = {
+	{ 1, false }, { 2, false }, { 50, false }, { 1000, false }, { 1, true }, { 50, true },
+};
 
 static void
 test_envelope_cost(void **state)
@@ -142,21 +151,21 @@ test_envelope_cost(void **state)
 	probe = malloc(100000);
 	told = memory() - before >= 100000;	/* a sanitizer's malloc does not */
 	free(probe);
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = 0; i < nitems(sizes); i++) {
 		work();
 		before = memory();
-		for (n = 0; n < ENVELOPES; n += sizes[i]) {
-			add_message(sizes[i]);
+		for (n = 0; n < ENVELOPES; n += sizes[i].n) {
+			add_message(sizes[i].n, sizes[i].relay);
 			if (n % 1000 == 0)
 				work();
 		}
 		work();
 		n = (memory() - before) / ENVELOPES;
-		print_message("%u envelopes a message: %zu bytes each\n",
-		    sizes[i], n);
+		print_message("%u envelopes a message%s: %zu bytes each\n",
+		    sizes[i].n, sizes[i].relay ? ", relayed" : "", n);
 		assert_in_range(n, told ? 100 : 0, ENVELOPE_COST);
 	}
-	assert_int_equal(sched_count().waiting, 4 * ENVELOPES);
+	assert_int_equal(sched_count().waiting, nitems(sizes) * ENVELOPES);
 }
 
 static int

@@ -4,7 +4,7 @@
 
 /*
  * The queue's schedule without its process: time, timers, spool and log of the
- * test's own, a parent at the other end of a real channel.  For queue_relay_test.c and,
+ * test's own, a parent at the other end of a real channel.  For queue_relay_world.h and,
  * with a deliver (queue_deliver_world.h), queue_sched_test.c and queue_turn_test.c.
  */
 #include <sys/socket.h>
