@@ -61,7 +61,7 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
-		lib/smtp_data.o lib/smtp_ext.o lib/smtp_header.o \
+		lib/smtp_data.o lib/smtp_date.o lib/smtp_ext.o lib/smtp_header.o \
 		lib/smtp_path.o lib/smtp_xtext.o \
 		lib/u64map.o lib/utf8.o
 

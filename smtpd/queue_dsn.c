@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/smtp_date.h"
 #include "lib/smtp_xtext.h"
 #include "lib/utf8.h"
 #include "smtpd/dsn.h"
@@ -121,17 +121,12 @@ put_xtext(FILE *f, struct slice s, bool utf8)
 	put(f, n == -1 ? s : slice_make(text, (size_t)n), utf8);
 }
 
-/* RFC 5322 3.3. */
 static void
 put_date(FILE *f, const char *name, int64_t seconds)
 {
-	time_t		 t = (time_t)seconds;
-	struct tm	 tm;
-	char		 buf[64];
+	char	 buf[SMTP_DATE_MAX];
 
-	localtime_r(&t, &tm);
-	strftime(buf, sizeof(buf), "%a, %d %b %Y %H:%M:%S %z", &tm);
-	fprintf(f, "%s: %s\n", name, buf);
+	fprintf(f, "%s: %s\n", name, smtp_date(seconds, buf));
 }
 
 /* -- the parts -- */
