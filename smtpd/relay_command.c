@@ -11,6 +11,8 @@
 #include "smtpd/proc.h"
 #include "smtpd/relay_command.h"
 
+#define ADDRESS_MAX	1000	/* RFC 5321 4.5.3.1.3 has 256 */
+
 static bool
 offers(const struct conn *c, enum smtp_ext_bit bit)
 {
@@ -28,6 +30,21 @@ is_ascii(struct slice s)
 		if ((s.p[i] & 0x80) != 0)
 			return false;
 	return true;
+}
+
+/*
+ * What stands in a command can end it.  Whoever took the address has seen to
+ * that; nothing else stands between an address and the server's next command.
+ */
+static bool
+is_sendable(struct slice s, size_t max)
+{
+	size_t	 i;
+
+	for (i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return false;
+	return s.n <= max;
 }
 
 /* Bytes as RFC 1870 counts them: with CRLFs, without stuffed dots. */
@@ -55,12 +72,30 @@ command_refuse_all(struct conn *c, const char *why)
 	    slice_str(c->text), slice_str(why));
 }
 
+static void
+judge_words(struct conn *c)
+{
+	struct job	*j = c->job;
+	uint32_t	 i;
+
+	if (!is_sendable(c->sender, ADDRESS_MAX) ||
+	    !is_sendable(j->envid, DSN_ENVID_MAX))
+		command_refuse_all(c, "553 5.1.7 The sender cannot be sent");
+	for (i = 0; i < j->nrcpt; i++)
+		if (!is_sendable(j->rcpt[i].dest, ADDRESS_MAX) ||
+		    !is_sendable(j->rcpt[i].orcpt, DSN_ORCPT_MAX))
+			relay_job_answer(j, &j->rcpt[i], JOB_PERMFAIL, 0,
+			    slice_str(c->name), slice_str(c->text),
+			    SLICE("553 5.1.3 The address cannot be sent"));
+}
+
 void
 command_judge(struct conn *c)
 {
 	struct job	*j = c->job;
 	uint32_t	 i;
 
+	judge_words(c);
 	if (offers(c, SMTP_EXT_SIZE) && c->ext.size_max > 0 &&
 	    j->size + (j->scanned ? j->lines : 0) > c->ext.size_max)
 		command_refuse_all(c, "552 5.3.4 The message is larger than the server takes");

@@ -392,7 +392,11 @@ open_more(struct dest *d)
 		}
 		if (open_one(d))
 			continue;
-		if (d->nconns == 0)
+		if (d->nconns == 0 && d->nhosts == 0) {
+			/* They were not to be had again while some were in use. */
+			d->state = DEST_NEW;
+			dest_run(d);
+		} else if (d->nconns == 0)
 			dest_unreachable(d,
 			    d->tempfailed || d->reply[0] == '\0' ?
 			    JOB_TEMPFAIL : JOB_PERMFAIL,

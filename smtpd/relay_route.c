@@ -81,19 +81,21 @@ domain_answered(void *arg, const struct relay_answer *a)
 		    SLICE(""));
 		return;
 	}
-	/* A domain that the table does not name goes where its MX says. */
-	if (a->result == RESOLVED_OK) {
-		d->relay.host = d->relay.label = NULL;
-		if (conf_relay_url(a->text, &d->relay, &why) == -1) {
-			log_warnx("relay action %s, domain %s: %s", d->action->name,
-			    d->route, why);
-			fail(d, JOB_TEMPFAIL, "451 4.3.5 The table of domains has no relay URL here",
-			    slice_str(why));
-			return;
-		}
-		d->host = d->relay.host;
-		d->label = d->relay.label;
+	if (a->result == RESOLVED_NONE) {
+		fail(d, JOB_PERMFAIL, "550 5.1.2 The table of domains has nothing for it",
+		    SLICE(""));
+		return;
 	}
+	d->relay.host = d->relay.label = NULL;
+	if (conf_relay_url(a->text, &d->relay, &why) == -1) {
+		log_warnx("relay action %s, domain %s: %s", d->action->name,
+		    d->route, why);
+		fail(d, JOB_TEMPFAIL, "451 4.3.5 The table of domains has no relay URL here",
+		    slice_str(why));
+		return;
+	}
+	d->host = d->relay.host;
+	d->label = d->relay.label;
 	ask_credentials(d);
 }
 

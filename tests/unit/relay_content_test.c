@@ -34,6 +34,18 @@ static const struct needs {
 	{ "SMTPUTF8 not offered, a recipient needs it", "8BITMIME", NULL, "",
 	    CONTENT, NULL, "\303\244@example.org", BODY_SMTPUTF8, 0, 0, NULL, NULL,
 	    "1 permfail 127.0.0.1: 554 5.6.7 The address needs SMTPUTF8, which the server does not offer\n" },
+	{ "a line end in an address", "HELP", NULL, "",
+	    CONTENT, NULL, "b>\r\nRSET\r\n@example.org", 0, 0, 0, NULL, NULL,
+	    "1 permfail 127.0.0.1: 553 5.1.3 The address cannot be sent\n" },
+	{ "a line end in a sender", "HELP", NULL, "",
+	    CONTENT, "a\n@example.com", NULL, 0, 0, 0, NULL, NULL,
+	    "1 permfail 127.0.0.1: 553 5.1.7 The sender cannot be sent\n" },
+	{ "a line end in ENVID", "DSN", NULL, "",
+	    CONTENT, NULL, NULL, 0, 0, 0, "a\nb", NULL,
+	    "1 permfail 127.0.0.1: 553 5.1.7 The sender cannot be sent\n" },
+	{ "a line end in ORCPT", "DSN", NULL, "",
+	    CONTENT, NULL, NULL, 0, 0, 0, NULL, "rfc822;a\nb",
+	    "1 permfail 127.0.0.1: 553 5.1.3 The address cannot be sent\n" },
 	{ "DSN", "DSN", " RET=HDRS ENVID=QQ+2B1", " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x@y",
 	    CONTENT, NULL, NULL, 0, RET_HDRS, NOTIFY_SUCCESS | NOTIFY_DELAY, "QQ+2B1",
 	    "rfc822;x@y", NULL },
@@ -118,6 +130,38 @@ swallow(const char *end)
 	}
 	fail_msg("the end did not come");
 	return 0;
+}
+
+/* More than is kept in memory is fetched when its turn has come, small as it is. */
+static void
+keeps_its_bound(void **state)
+{
+	static char		 small[16 * 1024];
+	struct ipc_relay	 m = { .content = { small, sizeof(small) } };
+	unsigned		 i, n = 64 * 1024 * 1024 / sizeof(small) + 10;
+
+	(void)state;
+	memset(small, 'a', sizeof(small));
+	small[sizeof(small) - 1] = '\n';
+	world_begin();
+	world.content = small;
+	world.ncontent = sizeof(small);
+	for (i = 0; i < SERVERS; i++)
+		world.scripts[i] = "S 220 mx\nC EHLO*\nS 250-mx\nS 250 8BITMIME\nA\n";
+	world.scripts[0] = "W\n";
+	for (i = 0; i < n; i++) {
+		world_job(&m, rcpts, 1);
+		if (i % 16 == 15)
+			world_settle();
+	}
+	world_settle();
+	assert_int_equal(world.fetches, 0);
+	servers[0].at = world.scripts[1];
+	server_run(&servers[0]);
+	for (i = 0; i < 100 * n && world.nresults < n; i++)
+		world_turn(2);
+	assert_int_equal(world.nresults, n);
+	assert_int_equal(world.fetches, 10);
 }
 
 static void
@@ -236,7 +280,7 @@ answers_each_of_lmtp(void **state)
 }
 
 static const char	 conf[] =
-	"action r relay host \"smtp://127.0.0.1:PORT\"\n"
+	"action r relay host \"smtp://127.0.0.1:PORT\" connections 1 messages 100000\n"
 	"action lmtp relay host \"lmtp://127.0.0.1:PORT\"\n";
 
 int
@@ -245,6 +289,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_nothing_to_fit),
 		cmocka_unit_test(fetches_content),
+		cmocka_unit_test(keeps_its_bound),
 		cmocka_unit_test(sends_chunks),
 		cmocka_unit_test(survives_a_refused_chunk),
 		cmocka_unit_test(answers_each_of_lmtp),

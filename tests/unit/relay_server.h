@@ -15,6 +15,7 @@
  *	R	it closes with a reset
  *	T	it begins TLS
  *	W	it says nothing any more
+ *	A	it takes all that comes from now on
  *
  * Part of relay_world.h, whose loop and statics it uses.
  */
@@ -29,6 +30,7 @@ struct server {
 	size_t		 nin;
 	struct tls	*tls;
 	bool		 handshake;
+	bool		 in_data;	/* of A */
 };
 static struct server	 servers[SERVERS];
 static struct tls	*server_tls;
@@ -155,6 +157,29 @@ server_reset(struct server *s)
 	server_close(s);
 }
 
+/* One line, or one content; false if it is not there. */
+static bool
+server_take(struct server *s)
+{
+	static char	 text[65536];
+
+	if (s->in_data) {
+		if (!server_content(s, text, sizeof(text)))
+			return false;
+		server_write(s, "250 taken\r\n", 11);
+		s->in_data = false;
+		return true;
+	}
+	if (!server_line(s, text, sizeof(text)))
+		return false;
+	s->in_data = strcmp(text, "DATA") == 0;
+	if (s->in_data)
+		server_write(s, "354 go\r\n", 8);
+	else
+		server_write(s, "250 ok\r\n", 8);
+	return true;
+}
+
 /* Plays one line of the script; false: it must wait, or is over. */
 static bool
 server_step(struct server *s)
@@ -207,6 +232,8 @@ server_step(struct server *s)
 		break;
 	case 'W':
 		return false;
+	case 'A':
+		return server_take(s);
 	default:
 		world_failed("script: %s", s->at);
 	}
