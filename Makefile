@@ -79,7 +79,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
-		smtpd/dns_host.o smtpd/dns_mx.o \
+		smtpd/dns_host.o smtpd/dns_mx.o smtpd/dsn.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
