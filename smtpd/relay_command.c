@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/utf8.h"
 #include "smtpd/dsn.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
@@ -24,12 +25,7 @@ offers(const struct conn *c, enum smtp_ext_bit bit)
 static bool
 is_ascii(struct slice s)
 {
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++)
-		if ((s.p[i] & 0x80) != 0)
-			return false;
-	return true;
+	return utf8_is_ascii(s.p, s.n);
 }
 
 /*
@@ -118,7 +114,6 @@ command_sender(struct conn *c)
 {
 	const struct relay	*r = &c->dest->relay;
 	struct slice		 from = c->job->sender;
-	char			 alias[sizeof(proc_conf->hostname) + 1];
 	const char		*at = from.n == 0 ? NULL : memrchr(from.p, '@', from.n);
 	int			 n;
 
@@ -133,9 +128,8 @@ command_sender(struct conn *c)
 		if (n < 0 || (size_t)n >= sizeof(c->path))
 			return -1;
 	} else if (r->srs && proc_conf->srs_key != NULL) {
-		snprintf(alias, sizeof(alias), "%s", proc_conf->hostname);
-		n = srs_forward(proc_conf->srs_key, from, slice_str(alias),
-		    (int64_t)(loop_wall() / 1000000), c->path);
+		n = srs_forward(proc_conf->srs_key, from,
+		    slice_str(proc_conf->hostname), (int64_t)(loop_wall() / 1000000), c->path);
 		if (n <= 0)
 			return n;
 	} else
