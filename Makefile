@@ -61,7 +61,7 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
-		lib/smtp_data.o lib/smtp_ext.o lib/smtp_header.o \
+		lib/smtp_data.o lib/smtp_date.o lib/smtp_ext.o lib/smtp_header.o \
 		lib/smtp_path.o lib/smtp_xtext.o \
 		lib/u64map.o lib/utf8.o
 
@@ -79,7 +79,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
-		smtpd/dns_host.o smtpd/dns_mx.o \
+		smtpd/dns_host.o smtpd/dns_mx.o smtpd/dsn.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
@@ -88,7 +88,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/lookup_relay.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
-		smtpd/parent_keys.o \
+		smtpd/parent_file.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
 		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
 		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \

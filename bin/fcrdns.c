@@ -47,15 +47,11 @@ struct job {
 	char		 text[];	/* the address, or the line */
 };
 
-/* The exit status of a verdict, and the word that the stream has for it. */
-static const struct {
-	int		 status;
-	enum fcrdns	 word;
-} verdicts[IPREV_MAX] = {
-	[IPREV_PASS]		= { 0,	FCRDNS_PASS },
-	[IPREV_FAIL]		= { 1,	FCRDNS_FAIL },
-	[IPREV_PERMERROR]	= { 3,	FCRDNS_FAIL },
-	[IPREV_TEMPERROR]	= { 4,	FCRDNS_ERROR },
+static const int	 exits[IPREV_MAX] = {
+	[IPREV_PASS]		= 0,
+	[IPREV_FAIL]		= 1,
+	[IPREV_PERMERROR]	= 3,
+	[IPREV_TEMPERROR]	= 4,
 };
 
 static bool		 json, silent, quiet, recheck, verbose;
@@ -181,7 +177,7 @@ answer_line(struct job *j, const struct fcrdns_result *r)
 	struct slice	 old_name = slice_make(j->text + j->rdns, j->fcrdns - j->rdns - 1);
 	struct slice	 old_word = slice_make(j->text + j->fcrdns, j->rest - j->fcrdns);
 	struct slice	 name = slice_str(r->name);
-	struct slice	 word = slice_str(fcrdns_names[verdicts[r->verdict].word]);
+	struct slice	 word = slice_str(fcrdns_names[iprev_words[r->verdict]]);
 
 	if (name.n == 0 && (r->verdict != IPREV_TEMPERROR || old_name.n == 0))
 		name = SLICE(UNKNOWN);
@@ -210,7 +206,7 @@ answer(struct job *j, const struct fcrdns_result *r)
 	if (j->number > 0)
 		answer_line(j, r);
 	else {
-		worse(verdicts[r->verdict].status);
+		worse(exits[r->verdict]);
 		if (json)
 			answer_json(j, r);
 		else

@@ -5,9 +5,9 @@
 /*
  * Questions to the DNS (RFC 1034, 1035) by c-ares on the caller's event base,
  * with a cache.  Records and TTLs are read from the raw answer.  Names come
- * and go as text without a final dot; what is no host name, a PTR or MX with
- * odd bytes, is not handed out (if no MX of a name is one: TEMPFAIL, lest its
- * mail goes to the A record).  Not thread-safe.
+ * and go as text without a final dot, and go in lower case; what is no host
+ * name, a PTR or MX with odd bytes, is not handed out (if no MX of a name is
+ * one: TEMPFAIL, lest its mail goes to the A record).  Not thread-safe.
  */
 #include <sys/types.h>
 #include <netinet/in.h>
@@ -69,6 +69,8 @@ struct dns_options {
 struct dns	*dns_new(struct event_base *, const struct dns_options *);
 /* Open queries are forgotten, their callbacks not called. */
 void		 dns_free(struct dns *);
+/* As given to dns_new(). */
+struct event_base *dns_base(const struct dns *);
 /*
  * The resolvers: "addr[:port],[v6]:port,...", or what a resolv.conf says.
  * Queries under way end with the old ones.  0, or -1 with *why.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The resolvers, by a list of ours or by resolv.conf.
+ * The resolvers, by a list of ours or by resolv.conf; files that change.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 
 #include "lib/slice.h"
 
-#define DNS_SERVERS	8	/* more are left out */
+#define DNS_SERVERS	8	/* of a resolv.conf more are left out; a list has no more */
 
 struct dns_server {
 	int			 family;

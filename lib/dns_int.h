@@ -77,7 +77,6 @@ struct dns {
 };
 
 uint64_t	 dns_now(void);
-struct event_base *dns_base(const struct dns *);
 /* Calls back, sends, and clears away: out of c-ares and out of the owner's calls. */
 void		 dns_queries_run(void *);
 /* Gives a query its set, which is taken over (NULL: no memory for it). */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/dns_int.h"
 #include "lib/dns_name.h"
 #include "lib/fcrdns.h"
 
@@ -19,6 +18,13 @@ const char *const	 iprev_names[IPREV_MAX] = {
 	[IPREV_FAIL]		= "fail",
 	[IPREV_PERMERROR]	= "permerror",
 	[IPREV_TEMPERROR]	= "temperror",
+};
+
+const enum fcrdns	 iprev_words[IPREV_MAX] = {
+	[IPREV_PASS]		= FCRDNS_PASS,
+	[IPREV_FAIL]		= FCRDNS_FAIL,
+	[IPREV_PERMERROR]	= FCRDNS_FAIL,
+	[IPREV_TEMPERROR]	= FCRDNS_ERROR,
 };
 
 /* A name of the address. */
@@ -210,7 +216,7 @@ names_take(struct fcrdns_query *f, const struct dns_answer *a)
 	char		*text;
 
 	for (i = 0; i < a->n && n < FCRDNS_PTRS; i++) {
-		for (j = 0; j < n && strcasecmp(names[j], a->record[i].name) != 0; j++)
+		for (j = 0; j < n && strcmp(names[j], a->record[i].name) != 0; j++)
 			;
 		if (j < n)
 			continue;
@@ -221,13 +227,10 @@ names_take(struct fcrdns_query *f, const struct dns_answer *a)
 		return -1;
 	text = (char *)&f->forward[n];
 	for (i = 0; i < n; i++) {
-		len = strlen(names[i]);
-		for (j = 0; j <= len; j++)
-			text[j] = names[i][j] >= 'A' && names[i][j] <= 'Z' ?
-			    (char)(names[i][j] + ('a' - 'A')) : names[i][j];
+		len = strlen(names[i]) + 1;
 		f->forward[i].of = f;
-		f->forward[i].name = text;
-		text += len + 1;
+		f->forward[i].name = memcpy(text, names[i], len);
+		text += len;
 	}
 	f->n = n;
 	return 0;

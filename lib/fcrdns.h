@@ -7,9 +7,12 @@
  * name of the address's PTR records have the address?
  */
 #include "lib/dns.h"
+#include "lib/report.h"
 
 enum iprev { IPREV_PASS, IPREV_FAIL, IPREV_PERMERROR, IPREV_TEMPERROR, IPREV_MAX };
 extern const char *const iprev_names[IPREV_MAX];
+/* The word that reports have for it. */
+extern const enum fcrdns iprev_words[IPREV_MAX];
 
 #define FCRDNS_PTRS	10	/* names that are tried, RFC 8601 says to limit them */
 

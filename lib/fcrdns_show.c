@@ -94,7 +94,7 @@ record_text(enum dns_type type, const struct dns_record *r, char *buf, socklen_t
 static int
 is_alias(const struct fcrdns_step *step)
 {
-	return step->answer->n > 0 && step->answer->canonical != NULL &&
+	return step->answer->n > 0 && step->answer->canonical[0] != '\0' &&
 	    strcasecmp(step->answer->canonical, step->name) != 0;
 }
 

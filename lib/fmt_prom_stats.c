@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/fmt_prom_stats.h"
+#include "lib/nitems.h"
 
 /* A name's middle part is the value of a label: "filter.NAME.latency". */
 static const char *const labels[] = { "filter", "report" };
@@ -19,7 +20,7 @@ label_of(struct slice name, struct slice *value)
 	const char	*first, *last;
 	size_t		 i, n;
 
-	for (i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+	for (i = 0; i < nitems(labels); i++) {
 		n = strlen(labels[i]);
 		if (name.n <= n || memcmp(name.p, labels[i], n) != 0 || name.p[n] != '.')
 			continue;

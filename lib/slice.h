@@ -38,6 +38,18 @@ slice_eq(struct slice a, struct slice b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* Copies s to *to, which moves on behind the copy. */
+static inline struct slice
+slice_copy(char **to, struct slice s)
+{
+	struct slice	 copy = { *to, s.n };
+
+	if (s.n > 0)
+		memcpy(*to, s.p, s.n);
+	*to += s.n;
+	return copy;
+}
+
 /* Equal, ASCII case ignored. */
 static inline int
 slice_eqi(struct slice a, struct slice b)

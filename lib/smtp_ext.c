@@ -90,13 +90,3 @@ smtp_ext_line(struct smtp_ext *e, struct slice line)
 	if (keywords[i].bit == SMTP_EXT_AUTH)
 		read_mechanisms(e, line);
 }
-
-unsigned
-smtp_ext_lacks(const struct smtp_ext *e, unsigned needs, uint64_t size)
-{
-	unsigned	 lacks = needs & ~e->offered;
-
-	if (e->size_max != 0 && size > e->size_max)
-		lacks |= SMTP_EXT_SIZE;
-	return lacks;
-}

@@ -4,7 +4,7 @@
 
 /*
  * What a server offers: its answer to EHLO (RFC 5321 4.1.1.1), read line by line by the
- * client, and what a message needs that it does not offer.
+ * client.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,10 +42,5 @@ void	smtp_ext_init(struct smtp_ext *);
  * wrongly, is not offered.  Keeps nothing of the line, so any number of them may come.
  */
 void	smtp_ext_line(struct smtp_ext *, struct slice line);
-/*
- * What keeps a message from going there unchanged, or 0: of needs (SMTP_EXT_8BITMIME,
- * SMTP_EXT_SMTPUTF8) what is not offered; SMTP_EXT_SIZE if size is more than it takes.
- */
-unsigned smtp_ext_lacks(const struct smtp_ext *, unsigned needs, uint64_t size);
 
 #endif

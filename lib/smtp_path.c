@@ -19,13 +19,17 @@ is_alnum(unsigned char c)
 	    (c >= 'a' && c <= 'z');
 }
 
-/* RFC 5322 atext; above 127 where UTF-8 is allowed. */
+bool
+smtp_is_atext(unsigned char c)
+{
+	return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+/* Above 127 where UTF-8 is allowed. */
 static bool
 is_atext(unsigned char c, unsigned flags)
 {
-	if (c >= 128)
-		return (flags & SMTP_PATH_UTF8_OK) != 0;
-	return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	return c >= 128 ? (flags & SMTP_PATH_UTF8_OK) != 0 : smtp_is_atext(c);
 }
 
 /* Of a label that is not ASCII, DNS limits the other form (RFC 5890 4.2). */
@@ -90,6 +94,13 @@ smtp_literal_valid(struct slice s)
 	memcpy(text, s.p, s.n);
 	text[s.n] = '\0';
 	return inet_pton(family, text, addr) == 1;
+}
+
+bool
+smtp_mailbox_domain_valid(struct slice s, unsigned flags)
+{
+	return smtp_literal_valid(s) || (labels_valid(s, true) &&
+	    (flags & SMTP_PATH_UTF8_OK || is_ascii(s)));
 }
 
 bool
@@ -207,11 +218,44 @@ parse_mailbox(struct slice s, unsigned flags, struct smtp_path *out)
 	if (s.p[n] != '@')
 		return -1;
 	out->domain = slice_make(s.p + n + 1, s.n - n - 1);
-	if (!smtp_literal_valid(out->domain) &&
-	    !(labels_valid(out->domain, true) &&
-	    (flags & SMTP_PATH_UTF8_OK || is_ascii(out->domain))))
-		return -1;
-	return 0;
+	return smtp_mailbox_domain_valid(out->domain, flags) ? 0 : -1;
+}
+
+size_t
+smtp_local_unquote(struct slice local, char *out)
+{
+	size_t	 i, n = 0;
+
+	if (local.n < 2 || local.p[0] != '"' || local.p[local.n - 1] != '"') {
+		if (local.n > 0)
+			memcpy(out, local.p, local.n);
+		return local.n;
+	}
+	for (i = 1; i + 1 < local.n; i++) {
+		if (local.p[i] == '\\' && i + 2 < local.n)
+			i++;
+		out[n++] = local.p[i];
+	}
+	return n;
+}
+
+size_t
+smtp_local_quote(struct slice local, char *out)
+{
+	size_t	 i, n = 0;
+
+	if (local.n > 0 && dot_string_len(local, SMTP_PATH_UTF8_OK) == local.n) {
+		memcpy(out, local.p, local.n);
+		return local.n;
+	}
+	out[n++] = '"';
+	for (i = 0; i < local.n; i++) {
+		if (local.p[i] == '"' || local.p[i] == '\\')
+			out[n++] = '\\';
+		out[n++] = local.p[i];
+	}
+	out[n++] = '"';
+	return n;
 }
 
 int

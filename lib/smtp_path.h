@@ -37,10 +37,21 @@ int	smtp_param_next(struct slice *rest, struct slice *name,
 /* 1*20DIGIT, as SIZE and BDAT have them; more than *number can hold becomes UINT64_MAX. */
 bool	smtp_number_parse(struct slice, uint64_t *number);
 
+/* RFC 5322 3.2.3: what an atom is made of. */
+bool	smtp_is_atext(unsigned char);
+/*
+ * A local part without the quotes and backslashes that it was typed with, in out of local.n
+ * bytes; with those that it needs, in out of 2 * local.n + 2.  The length, no NUL.
+ */
+size_t	smtp_local_unquote(struct slice local, char *out);
+size_t	smtp_local_quote(struct slice local, char *out);
+
 /* A domain name: labels of letters, digits, hyphens inside; at most 255 bytes. */
 bool	smtp_domain_valid(struct slice);
 /* [192.0.2.1] or [IPv6:2001:db8::1] */
 bool	smtp_literal_valid(struct slice);
+/* What may stand behind the @ of a path: one of the two, underscores tolerated. */
+bool	smtp_mailbox_domain_valid(struct slice, unsigned flags);
 /* What a client may call itself: one of the two, underscores and a final dot tolerated. */
 bool	smtp_helo_valid(struct slice);
 

@@ -2,6 +2,7 @@
 /*
  * Text as parameters of RFC 3461 carry it.
  */
+#include "lib/smtp_path.h"
 #include "lib/smtp_xtext.h"
 #include "lib/utf8.h"
 
@@ -44,17 +45,11 @@ smtp_xtext_decode(struct slice s, char *out)
 static bool
 is_atom(struct slice s)
 {
-	static const char	 special[] = "!#$%&'*+-/=?^_`{|}~";
-	size_t			 i;
-	char			 c;
+	size_t	 i;
 
-	for (i = 0; i < s.n; i++) {
-		c = s.p[i];
-		if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= 'a' && c <= 'z') &&
-		    (c == '\0' || strchr(special, c) == NULL))
+	for (i = 0; i < s.n; i++)
+		if (!smtp_is_atext((unsigned char)s.p[i]))
 			return false;
-	}
 	return s.n > 0;
 }
 

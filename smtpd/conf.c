@@ -102,7 +102,7 @@ conf_new(struct conf_sources *sources)
 	conf->resolv_conf = conf_strdup("/etc/resolv.conf");
 	conf->hosts = conf_strdup("/etc/hosts");
 	conf->dns_timeout = 10;
-	conf->stats_interval = 60;
+	conf->stats_interval = CONF_STATS;
 	return conf;
 }
 

@@ -131,6 +131,7 @@ struct rule {
 };
 
 #define CONF_WARNS	4
+#define CONF_STATS	60	/* seconds between stats, if not said */
 
 enum overflow { OVERFLOW_DROP, OVERFLOW_WAIT };
 
@@ -167,7 +168,7 @@ struct conf {
 	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: those of */
 	char		*resolv_conf;	/* this file: dns resolver "/path" (ours), /etc/resolv.conf */
 	char		*hosts;		/* dns hosts "/path" (ours), /etc/hosts */
-	int64_t		 stats_interval;	/* report stats on NAME [every TIME] (ours), seconds, 60 */
+	int64_t		 stats_interval;	/* report stats on NAME [every TIME] (ours), seconds */
 	int64_t		 dns_timeout;	/* dns timeout (ours): for all of a question, seconds, 10 */
 	TAILQ_HEAD(, table)	 tables;
 	TAILQ_HEAD(, listen)	 listens;

@@ -110,6 +110,7 @@ int	 conf_second_word(struct conf_parser *, const struct conf_word *, size_t n, 
 
 /* Each reads one token.  what says what it should be, with its article: "a port". */
 int	 conf_string(struct conf_parser *, const char *what, char **out);
+int	 conf_lower(struct conf_parser *, const char *what, char **out);	/* names whose case does not matter */
 int	 conf_path(struct conf_parser *, const char *what, char **out);	/* absolute */
 int	 conf_number(struct conf_parser *, uint64_t min, uint64_t max, size_t *out);
 int	 conf_size(struct conf_parser *, uint64_t min, uint64_t max, size_t *out);	/* 35M */

@@ -2,7 +2,6 @@
 /*
  * `pki` and `ca`: which files hold certificates and keys.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,19 +62,6 @@ check_pki(struct conf_parser *p, const struct conf_token *at, void *arg)
 	return 0;
 }
 
-/* Names are host names: case does not matter. */
-static int
-name_read(struct conf_parser *p, const char *what, char **name)
-{
-	char	*s;
-
-	if (conf_string(p, what, name) == -1)
-		return -1;
-	for (s = *name; *s != '\0'; s++)
-		*s = (char)tolower((unsigned char)*s);
-	return 0;
-}
-
 int
 conf_parse_pki(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
@@ -85,7 +71,7 @@ conf_parse_pki(struct conf_parser *p, const struct conf_word *w, void *arg)
 
 	(void)w;
 	(void)arg;
-	if (name_read(p, "a name for the pki", &name) == -1)
+	if (conf_lower(p, "a name for the pki", &name) == -1)
 		return -1;
 	if ((pki = conf_pki(p->conf, name)) != NULL)
 		free(name);
@@ -106,7 +92,7 @@ conf_parse_ca(struct conf_parser *p, const struct conf_word *w, void *arg)
 
 	(void)w;
 	(void)arg;
-	if (name_read(p, "a name for the ca", &name) == -1)
+	if (conf_lower(p, "a name for the ca", &name) == -1)
 		return -1;
 	if (conf_ca(p->conf, name) != NULL) {
 		free(name);

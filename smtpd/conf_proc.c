@@ -11,7 +11,6 @@
 #define BUFFER_MIN	(64 * 1024)		/* several of the longest lines */
 #define BUFFERS_MAX	((uint64_t)1 << 30)	/* of all procs together */
 #define WAIT_DEFAULT	60			/* seconds */
-#define STATS_DEFAULT	60			/* seconds, as in conf_new() */
 
 static int	option_buffer(struct conf_parser *, const struct conf_word *, void *);
 static int	option_name(struct conf_parser *, const struct conf_word *, void *);
@@ -182,7 +181,7 @@ stats_readers(const struct conf *conf)
 static int
 stats_every(struct conf_parser *p)
 {
-	int64_t	 every = STATS_DEFAULT;
+	int64_t	 every = CONF_STATS;
 
 	conf_next(p);
 	if (!conf_is_word(p, "every"))

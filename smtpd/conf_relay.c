@@ -2,7 +2,6 @@
 /*
  * What follows `action NAME relay`: where mail is sent to, and how.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tls.h>
@@ -280,18 +279,13 @@ check_pki(struct conf_parser *p, const struct conf_token *at, void *arg)
 	return conf_error_at(p, at, "no such pki%s", conf_nearest_hint(&nearest));
 }
 
-/* As their directives keep the names: in lower case. */
 static int
 reference_read(struct conf_parser *p, const char *what, char **out,
     int (*check)(struct conf_parser *, const struct conf_token *, void *))
 {
-	char	*s;
-
-	if (conf_string(p, what, out) == -1)
+	if (conf_lower(p, what, out) == -1)
 		return -1;
 	conf_defer(p, check, NULL);
-	for (s = *out; *s != '\0'; s++)
-		*s = (char)tolower((unsigned char)*s);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/dns_conf.h"
 #include "smtpd/conf_parse.h"
 
 #define COUNT_MAX	100000000
@@ -17,7 +18,6 @@
 #define LINE_MIN	1000		/* RFC 5321 4.5.3.1.6 */
 #define LINE_MAX_MAX	((uint64_t)1 << 30)
 #define DNS_TIMEOUT_MAX	300		/* seconds; a client waits for its greeting (RFC 5321 4.5.3.2.1) */
-#define RESOLVERS_MAX	8
 #define SUBMIT		".submit"	/* of the socket beside the control socket */
 
 static int	dns_hosts(struct conf_parser *, const struct conf_word *, void *);
@@ -203,8 +203,8 @@ dns_resolver(struct conf_parser *p, const struct conf_word *w, void *arg)
 	}
 	for (s = conf->resolvers, count = 1; ; s += n + 1, count++) {
 		n = strcspn(s, ",");
-		if (count > RESOLVERS_MAX)
-			return conf_error(p, "more than %d resolvers", RESOLVERS_MAX);
+		if (count > DNS_SERVERS)
+			return conf_error(p, "more than %d resolvers", DNS_SERVERS);
 		if (!is_resolver(slice_make(s, n)))
 			return conf_error(p, "expected addresses like \"192.0.2.53\" or "
 			    "\"[2001:db8::53]:5353\" with commas between, or a path");

@@ -162,6 +162,18 @@ conf_string(struct conf_parser *p, const char *what, char **out)
 }
 
 int
+conf_lower(struct conf_parser *p, const char *what, char **out)
+{
+	char	*s;
+
+	if (conf_string(p, what, out) == -1)
+		return -1;
+	for (s = *out; *s != '\0'; s++)
+		*s = (char)tolower((unsigned char)*s);
+	return 0;
+}
+
+int
 conf_path(struct conf_parser *p, const char *what, char **out)
 {
 	if (conf_string(p, what, out) == -1)

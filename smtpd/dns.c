@@ -138,18 +138,12 @@ static void	go_on(struct asker *);
 static void
 rdns_cb(const struct fcrdns_result *r, void *arg)
 {
-	static const enum fcrdns	 verdicts[IPREV_MAX] = {
-		[IPREV_PASS]		= FCRDNS_PASS,
-		[IPREV_FAIL]		= FCRDNS_FAIL,
-		[IPREV_PERMERROR]	= FCRDNS_FAIL,
-		[IPREV_TEMPERROR]	= FCRDNS_ERROR,
-	};
 	struct question		*q = arg;
 	struct asker		*asker = q->asker;
 	struct ipc_resolved	 m = {
 		.id = q->id,
 		.result = RESOLVED_OK,
-		.fcrdns = verdicts[r->verdict],
+		.fcrdns = iprev_words[r->verdict],
 		.text = slice_str(r->name),
 	};
 

@@ -14,8 +14,11 @@ enum dsn_notify {		/* bits; 0: not said, so failure and delay */
 	NOTIFY_FAILURE	= 4,
 	NOTIFY_DELAY	= 8
 };
+#define DSN_NOTIFY_NAMES	4
+extern const char *const dsn_notify_names[DSN_NOTIFY_NAMES];	/* [i] is that of bit 1 << i */
 
 enum dsn_ret { RET_NONE, RET_FULL, RET_HDRS, RET_MAX };
+extern const char *const dsn_ret_names[RET_MAX];	/* NULL: that of NONE */
 
 enum body {			/* bits */
 	BODY_8BITMIME	= 1,	/* declared, or bytes above 127 were met in the content */

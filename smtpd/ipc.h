@@ -189,7 +189,8 @@ struct ipc_relay {		/* queue to relay: a message, and recipients that go the sam
 };
 
 #define IPC_RELAY_RCPTS	100	/* at most in one, */
-#define IPC_RELAY_TEXT	16384	/* with so many bytes of rcpts at most */
+#define IPC_RELAY_TEXT	16384	/* with so many bytes of rcpts at most, */
+#define IPC_RELAY_RCPT	(8 + 4 + 1 + 2 * 4)	/* which one takes beside its texts */
 
 struct ipc_relay_rcpt {
 	uint64_t	 evpid;

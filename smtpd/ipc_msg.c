@@ -238,8 +238,7 @@ ipc_send_relay(struct ipc *ipc, const struct ipc_relay *m,
 	size_t	 i, bytes = 0;
 
 	for (i = 0; i < n; i++)
-		bytes += sizeof(uint64_t) + 3 * sizeof(uint32_t) + 1 +
-		    r[i].dest.n + r[i].orcpt.n;
+		bytes += IPC_RELAY_RCPT + r[i].dest.n + r[i].orcpt.n;
 	ipc_begin(ipc, IPC_RELAY);
 	ipc_put_u64(ipc, m->job);
 	ipc_put_u32(ipc, m->msgid);

@@ -4,12 +4,12 @@
  * lists and users, one node after the other until only users are left.
  * lookup process.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "lib/nitems.h"
+#include "lib/smtp_path.h"
 #include "smtpd/log.h"
 #include "smtpd/lookup.h"
 #include "smtpd/lookup_include.h"
@@ -68,9 +68,8 @@ is_atext(struct slice s)
 	size_t	 i;
 
 	for (i = 0; i < s.n; i++)
-		if (!isalnum((unsigned char)s.p[i]) &&
-		    (unsigned char)s.p[i] < 0x80 && (s.p[i] == '\0' ||
-		    strchr("!#$%&'*+-/=?^_`{|}~.", s.p[i]) == NULL))
+		if ((unsigned char)s.p[i] < 0x80 && s.p[i] != '.' &&
+		    !smtp_is_atext((unsigned char)s.p[i]))
 			return false;
 	return s.n > 0;
 }
@@ -80,17 +79,10 @@ static struct slice
 unquote(struct slice local)
 {
 	char	*p;
-	size_t	 i, n = 0;
 
-	if (local.n < 2 || local.p[0] != '"' || local.p[local.n - 1] != '"' ||
-	    (p = nodes_alloc(local.n)) == NULL)
+	if (local.n == 0 || local.p[0] != '"' || (p = nodes_alloc(local.n)) == NULL)
 		return local;
-	for (i = 1; i + 1 < local.n; i++) {
-		if (local.p[i] == '\\' && i + 2 < local.n)
-			i++;
-		p[n++] = local.p[i];
-	}
-	return slice_make(p, n);
+	return slice_make(p, smtp_local_unquote(local, p));
 }
 
 static struct slice

@@ -27,25 +27,19 @@ is_path(struct slice address)
 	    rest.n == 0 && path.mailbox.n == address.n && path.domain.n > 0;
 }
 
-/* With its local part in quotes. */
+/* With its local part in quotes, if it needs them. */
 static struct slice
 quoted(struct slice address)
 {
 	struct slice	 local = lookup_local_part(address);
-	char		*buf = nodes_alloc(2 * local.n + address.n + 3), *p = buf;
-	size_t		 i;
+	size_t		 rest = address.n - local.n, n;
+	char		*buf = nodes_alloc(2 * local.n + 2 + rest);
 
 	if (buf == NULL)
 		return SLICE_NONE;
-	*p++ = '"';
-	for (i = 0; i < local.n; i++) {
-		if (local.p[i] == '"' || local.p[i] == '\\')
-			*p++ = '\\';
-		*p++ = local.p[i];
-	}
-	*p++ = '"';
-	memcpy(p, address.p + local.n, address.n - local.n);
-	return slice_make(buf, (size_t)(p - buf) + address.n - local.n);
+	n = smtp_local_quote(local, buf);
+	memcpy(buf + n, address.p + local.n, rest);
+	return slice_make(buf, n + rest);
 }
 
 static struct slice

@@ -11,6 +11,8 @@
 
 struct event_base;
 
+#define SECOND	1000000000ULL	/* of loop_mono() */
+
 extern struct event_base *loop_base;
 
 void	loop_init(void);

@@ -13,6 +13,8 @@
 #include "smtpd/conf.h"
 #include "smtpd/ipc.h"
 
+struct stat;
+
 /* From smtpd.c: the command line. */
 struct parent_options {
 	const char	*conf_file;
@@ -48,6 +50,13 @@ void		 parent_listen_open(void);
 void		 parent_listen_send_smtp(struct ipc *);
 void		 parent_listen_send_queue(struct ipc *);
 void		 parent_listen_close(void);
+
+/*
+ * parent_file.c: all of a regular file of at most max bytes, malloc'd, and in
+ * *st what it was before; NULL with errno (EINVAL: it is none; EFBIG).  What a
+ * file has grown by meanwhile is left out.
+ */
+char		*parent_file_read(const char *path, size_t max, struct stat *, size_t *n);
 
 /* parent_keys.c: certificates and keys, read once. */
 void		 parent_keys_load(void);

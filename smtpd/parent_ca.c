@@ -7,10 +7,8 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/nitems.h"
 #include "smtpd/log.h"
@@ -34,41 +32,6 @@ struct bundle {
 };
 
 static struct bundle	*bundles;
-
-/* All of a file in memory; NULL with errno. */
-static char *
-read_file(const char *path, size_t *n)
-{
-	struct stat	 st;
-	char		*text = NULL;
-	ssize_t		 r;
-	int		 fd, saved;
-
-	*n = 0;
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return NULL;
-	if (fstat(fd, &st) == -1)
-		goto fail;
-	if (!S_ISREG(st.st_mode) || st.st_size > CA_MAX) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-		goto fail;
-	}
-	if ((text = malloc((size_t)st.st_size + 1)) == NULL)
-		goto fail;
-	while (*n < (size_t)st.st_size && (r = read(fd, text + *n, (size_t)st.st_size - *n)) != 0) {
-		if (r == -1)
-			goto fail;
-		*n += (size_t)r;
-	}
-	close(fd);
-	return text;
-fail:
-	saved = errno;
-	free(text);
-	close(fd);
-	errno = saved;
-	return NULL;
-}
 
 static void
 bundle_add(const char *name, char *text, size_t n)
@@ -99,11 +62,12 @@ loaded(const char *name)
 static void
 load_system(void)
 {
-	char	*text;
-	size_t	 i, n;
+	struct stat	 st;
+	char		*text;
+	size_t		 i, n;
 
 	for (i = 0; i < nitems(system_files); i++) {
-		if ((text = read_file(system_files[i], &n)) != NULL) {
+		if ((text = parent_file_read(system_files[i], CA_MAX, &st, &n)) != NULL) {
 			bundle_add("", text, n);
 			return;
 		}
@@ -119,10 +83,11 @@ static void
 load_named(const char *name)
 {
 	const struct ca	*ca = conf_ca(parent_conf, name);
+	struct stat	 st;
 	char		*text;
 	size_t		 n;
 
-	if ((text = read_file(ca->cert, &n)) == NULL)
+	if ((text = parent_file_read(ca->cert, CA_MAX, &st, &n)) == NULL)
 		fatal("ca %s: cert %s", name, ca->cert);
 	if (n == 0)
 		fatalx("ca %s: cert %s: empty", name, ca->cert);

@@ -60,7 +60,7 @@ static const enum process	permanent[] = {
 };
 
 #define MUTE_PATIENCE	5	/* seconds from the end of its channel to its own */
-#define LONG_LIFE	(10 * 1000000000ULL)	/* ns; a death after this is no row of deaths */
+#define LONG_LIFE	(10 * SECOND)	/* a death after this is no row of deaths */
 
 static void	run(struct child *);
 

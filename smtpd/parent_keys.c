@@ -6,10 +6,8 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "smtpd/log.h"
 #include "smtpd/parent.h"
@@ -30,30 +28,21 @@ read_file(const char *what, const char *pki, const char *path, bool secret,
     size_t *n)
 {
 	struct stat	 st;
-	char		*buf;
-	ssize_t		 r;
-	int		 fd;
+	char		*text;
 
 	if (path == NULL)
 		fatalx("pki %s: no %s given: pki %s %s \"FILE\"", pki, what,
 		    pki, what);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		fatal("pki %s: open %s %s", pki, what, path);
-	if (fstat(fd, &st) == -1)
-		fatal("pki %s: stat %s %s", pki, what, path);
-	if (!S_ISREG(st.st_mode) || st.st_size > KEY_MAX)
+	text = parent_file_read(path, KEY_MAX, &st, n);
+	if (text == NULL && (errno == EINVAL || errno == EFBIG))
 		fatalx("pki %s: %s %s: not a regular file of at most %d bytes",
 		    pki, what, path, KEY_MAX);
+	if (text == NULL)
+		fatal("pki %s: read %s %s", pki, what, path);
 	if (secret && (st.st_mode & (S_IWGRP | S_IRWXO)) != 0)
 		fatalx("pki %s: %s %s: mode %04o lets others at it; chmod 0600",
 		    pki, what, path, (unsigned)(st.st_mode & 07777));
-	if ((buf = malloc(KEY_MAX)) == NULL)
-		fatal("pki %s", pki);
-	if ((r = read(fd, buf, KEY_MAX)) == -1)
-		fatal("pki %s: read %s %s", pki, what, path);
-	close(fd);
-	*n = r;
-	return buf;
+	return text;
 }
 
 void

@@ -26,7 +26,7 @@
 #include "smtpd/proc.h"
 
 #define DELAY_MAX	60			/* seconds between two starts */
-#define LONG_LIFE	(60 * 1000000000ULL)	/* ns; then the delay begins anew */
+#define LONG_LIFE	(60 * SECOND)	/* then the delay begins anew */
 #define TERM_PATIENCE	5			/* seconds from SIGTERM to SIGKILL */
 #define PIPE_SIZE	(1024 * 1024)
 

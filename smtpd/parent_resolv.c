@@ -6,10 +6,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -41,39 +38,13 @@ is_same(const struct stat *a, const struct stat *b)
 	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Its text and what stat said of it before; NULL with errno.  Anything but a file is as if empty. */
+/* As parent_file_read(); anything but a file is as if empty. */
 static char *
 read_file(const char *path, struct stat *st, size_t *n)
 {
-	char	*text = NULL;
-	ssize_t	 r = 0;
-	int	 fd, saved;
+	char	*text = parent_file_read(path, FILE_MAX, st, n);
 
-	*n = 0;
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1)
-		return NULL;
-	if (fstat(fd, st) == -1)
-		goto done;
-	if (st->st_size > FILE_MAX) {
-		errno = EFBIG;
-		goto done;
-	}
-	if ((text = malloc(FILE_MAX + 1)) == NULL)
-		goto done;
-	while (S_ISREG(st->st_mode) && *n < FILE_MAX &&
-	    (r = read(fd, text + *n, FILE_MAX - *n)) > 0)
-		*n += (size_t)r;
-	if (r == -1) {
-		saved = errno;
-		free(text);
-		text = NULL;
-		errno = saved;
-	}
-done:
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return text;
+	return text == NULL && errno == EINVAL ? calloc(1, 1) : text;
 }
 
 static void

@@ -16,7 +16,6 @@
 #include "smtpd/ipc.h"
 #include "smtpd/spool.h"
 
-#define SECOND		1000000000ULL	/* in monotonic time */
 #define ENVELOPE_MAX	1024		/* bytes of an envelope's texts, */
 #define ORCPT_MAX	512		/* and of its original recipient */
 #define LOGIN_MAX	255		/* bytes of a user's name, as the parent takes it */
@@ -315,7 +314,7 @@ size_t		 queue_relay_jobs(void);
 
 /* -- queue_stats.c: counters and gauges for `report stats` -- */
 
-void		 queue_stats_init(void);
+void		 queue_stats_init(void);	/* after report_remote_init() */
 
 /* -- queue_admin.c: what smtpctl changes -- */
 

@@ -140,17 +140,6 @@ notice_of(const struct message *m, bool held)
 	return notice_new(m, held);
 }
 
-static struct slice
-copy(char **to, struct slice s)
-{
-	struct slice	 out = { *to, s.n };
-
-	if (s.n > 0)
-		memcpy(*to, s.p, s.n);
-	*to += s.n;
-	return out;
-}
-
 static int
 item_add(struct notice *n, const struct envelope *e, const struct outcome *o,
     enum dsn_action action)
@@ -169,10 +158,10 @@ item_add(struct notice *n, const struct envelope *e, const struct outcome *o,
 	it = &n->item[n->n++];
 	*it = (struct item){ .text = p };
 	it->rcpt.action = action;
-	it->rcpt.dest = copy(&p, e->dest);
-	it->rcpt.orcpt = copy(&p, e->orcpt);
-	it->rcpt.host = copy(&p, o->host);
-	it->rcpt.reply = copy(&p, reply);
+	it->rcpt.dest = slice_copy(&p, e->dest);
+	it->rcpt.orcpt = slice_copy(&p, e->orcpt);
+	it->rcpt.host = slice_copy(&p, o->host);
+	it->rcpt.reply = slice_copy(&p, reply);
 	it->rcpt.until = e->msg->arrival + e->ttl;
 	return 0;
 }

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/smtp_date.h"
 #include "lib/smtp_xtext.h"
+#include "lib/utf8.h"
 #include "smtpd/dsn.h"
 #include "smtpd/queue_dsn.h"
 
@@ -114,12 +115,7 @@ dsn_status(const struct dsn_rcpt *r, char *buf)
 static bool
 is_ascii(struct slice s)
 {
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
-			return false;
-	return true;
+	return utf8_is_ascii(s.p, s.n);
 }
 
 /* What others said, safe in a line of ours. */
@@ -144,17 +140,12 @@ put_xtext(FILE *f, struct slice s, bool utf8)
 	put(f, n == -1 ? s : slice_make(text, (size_t)n), utf8);
 }
 
-/* RFC 5322 3.3. */
 static void
 put_date(FILE *f, const char *name, int64_t seconds)
 {
-	time_t		 t = (time_t)seconds;
-	struct tm	 tm;
-	char		 buf[64];
+	char	 buf[SMTP_DATE_MAX];
 
-	localtime_r(&t, &tm);
-	strftime(buf, sizeof(buf), "%a, %d %b %Y %H:%M:%S %z", &tm);
-	fprintf(f, "%s: %s\n", name, buf);
+	fprintf(f, "%s: %s\n", name, smtp_date(seconds, buf));
 }
 
 /* -- the parts -- */

@@ -40,8 +40,8 @@ uint8_t	 dsn_body(struct slice text);
 /* The notification with LF line ends, malloc'd, and its length; NULL with errno. */
 char	*dsn_write(const struct dsn *, size_t *n);
 /*
- * The status of RFC 3463 that a reply says, or that its code stands for, in
- * buf of DSN_STATUS_MAX bytes.  Its class is that of the action.
+ * The status of RFC 3463 that a reply says, or a general one, in buf of
+ * DSN_STATUS_MAX bytes.  Its class is that of the action.
  */
 #define DSN_STATUS_MAX	12
 const char *dsn_status(const struct dsn_rcpt *, char *buf);

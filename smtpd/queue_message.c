@@ -25,18 +25,6 @@ message_new(uint32_t msgid)
 	return m;
 }
 
-/* Copies s to *to and moves that on. */
-static struct slice
-copy(char **to, struct slice s)
-{
-	struct slice	 out = { *to, s.n };
-
-	if (s.n > 0)
-		memcpy(*to, s.p, s.n);
-	*to += s.n;
-	return out;
-}
-
 int
 message_fill(struct message *m, const struct ipc_commit *c, int64_t arrival)
 {
@@ -51,10 +39,10 @@ message_fill(struct message *m, const struct ipc_commit *c, int64_t arrival)
 	m->ret = c->ret;
 	free(m->text);
 	m->text = p;
-	m->sender = copy(&p, c->sender);
-	m->helo = copy(&p, c->helo);
-	m->src = copy(&p, c->src);
-	m->envid = copy(&p, c->envid);
+	m->sender = slice_copy(&p, c->sender);
+	m->helo = slice_copy(&p, c->helo);
+	m->src = slice_copy(&p, c->src);
+	m->envid = slice_copy(&p, c->envid);
 	return 0;
 }
 
@@ -106,10 +94,10 @@ envelope_fill(struct envelope *e, const struct ipc_envelope *from)
 	e->ttl = from->ttl;
 	e->notify = from->notify;
 	e->action = e->route->kind == ROUTE_RELAY ? e->route->action :
-	    copy(&p, from->action);
-	e->rcpt = copy(&p, from->rcpt);
-	e->dest = copy(&p, from->dest);
-	e->orcpt = copy(&p, from->orcpt);
+	    slice_copy(&p, from->action);
+	e->rcpt = slice_copy(&p, from->rcpt);
+	e->dest = slice_copy(&p, from->dest);
+	e->orcpt = slice_copy(&p, from->orcpt);
 }
 
 struct envelope *

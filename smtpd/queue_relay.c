@@ -134,7 +134,7 @@ put_off(void)
 static size_t
 rcpt_size(const struct envelope *e)
 {
-	return sizeof(uint64_t) + 3 * sizeof(uint32_t) + 1 + e->dest.n + e->orcpt.n;
+	return IPC_RELAY_RCPT + e->dest.n + e->orcpt.n;
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "smtpd/proc.h"
 #include "smtpd/queue.h"
 #include "smtpd/report_emit.h"
+#include "smtpd/report_remote.h"
 
 /* What a visit to all messages finds. */
 struct sum {
@@ -99,23 +100,12 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 	counters();
 }
 
-static bool
-is_read(void)
-{
-	const struct proc_conf	*c;
-
-	TAILQ_FOREACH(c, &proc_conf->procs, entry)
-		if (c->reports & 1u << SUBSYSTEM_STATS)
-			return true;
-	return false;
-}
-
 void
 queue_stats_init(void)
 {
 	const struct timeval	 tv = { proc_conf->stats_interval, 0 };
 
-	if (!is_read())
+	if (!report_remote_wanted(SUBSYSTEM_STATS))
 		return;
 	event_assign(&timer, loop_base, -1, EV_PERSIST, timer_cb, NULL);
 	event_add(&timer, &tv);

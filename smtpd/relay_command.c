@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/utf8.h"
 #include "smtpd/dsn.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
@@ -24,12 +25,7 @@ offers(const struct conn *c, enum smtp_ext_bit bit)
 static bool
 is_ascii(struct slice s)
 {
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++)
-		if ((s.p[i] & 0x80) != 0)
-			return false;
-	return true;
+	return utf8_is_ascii(s.p, s.n);
 }
 
 /*
@@ -118,7 +114,6 @@ command_sender(struct conn *c)
 {
 	const struct relay	*r = &c->dest->relay;
 	struct slice		 from = c->job->sender;
-	char			 alias[sizeof(proc_conf->hostname) + 1];
 	const char		*at = from.n == 0 ? NULL : memrchr(from.p, '@', from.n);
 	int			 n;
 
@@ -133,9 +128,8 @@ command_sender(struct conn *c)
 		if (n < 0 || (size_t)n >= sizeof(c->path))
 			return -1;
 	} else if (r->srs && proc_conf->srs_key != NULL) {
-		snprintf(alias, sizeof(alias), "%s", proc_conf->hostname);
-		n = srs_forward(proc_conf->srs_key, from, slice_str(alias),
-		    (int64_t)(loop_wall() / 1000000), c->path);
+		n = srs_forward(proc_conf->srs_key, from,
+		    slice_str(proc_conf->hostname), (int64_t)(loop_wall() / 1000000), c->path);
 		if (n <= 0)
 			return n;
 	} else
@@ -149,19 +143,19 @@ command_sender(struct conn *c)
 static size_t
 mail_command(const struct conn *c, char *buf, size_t size)
 {
-	static const char *const rets[RET_MAX] = { "", " RET=FULL", " RET=HDRS" };
 	const struct job	*j = c->job;
 	char			 sized[32] = "";
 	bool			 dsn = offers(c, SMTP_EXT_DSN);
+	bool			 ret = dsn && j->ret != RET_NONE && j->ret < RET_MAX;
 	int			 n;
 
 	if (offers(c, SMTP_EXT_SIZE))
 		snprintf(sized, sizeof(sized), " SIZE=%llu",
 		    (unsigned long long)wire_size(j));
-	n = snprintf(buf, size, "MAIL FROM:<%.*s>%s%s%s%s%s%.*s",
+	n = snprintf(buf, size, "MAIL FROM:<%.*s>%s%s%s%s%s%s%.*s",
 	    (int)c->sender.n, c->sender.p, sized,
 	    c->body8 ? " BODY=8BITMIME" : "", c->utf8 ? " SMTPUTF8" : "",
-	    dsn && j->ret < RET_MAX ? rets[j->ret] : "",
+	    ret ? " RET=" : "", ret ? dsn_ret_names[j->ret] : "",
 	    dsn && j->envid.n > 0 ? " ENVID=" : "",
 	    dsn ? (int)j->envid.n : 0, j->envid.p);
 	return n > 0 && (size_t)n < size ? (size_t)n : 0;
@@ -170,14 +164,13 @@ mail_command(const struct conn *c, char *buf, size_t size)
 static void
 notify_words(unsigned notify, char *buf, size_t size)
 {
-	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
-	unsigned		 i;
+	unsigned	 i;
 
 	buf[0] = '\0';
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < DSN_NOTIFY_NAMES; i++)
 		if (notify & 1u << i) {
 			strlcat(buf, buf[0] == '\0' ? " NOTIFY=" : ",", size);
-			strlcat(buf, words[i], size);
+			strlcat(buf, dsn_notify_names[i], size);
 		}
 }
 

@@ -18,7 +18,6 @@
 #include "smtpd/relay_hello.h"
 #include "smtpd/report_remote.h"
 
-#define SECOND		1000000000ULL	/* ns */
 #define MESSAGES	100	/* in a connection, if the action does not say */
 #define MINUTES(n)	((n) * 60)
 

@@ -16,7 +16,6 @@
 #include "smtpd/loop.h"
 #include "smtpd/relay.h"
 
-#define SECOND		1000000000ULL	/* ns */
 #define CONNECTIONS	10	/* to a destination, if the action does not say */
 #define LIMIT_FIRST	2	/* of them, before it has shown what it takes */
 #define GAIN_MAX	256	/* messages for one more, after failures */

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/nitems.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/relay.h"
 
-#define SECOND		1000000000ULL	/* ns */
 #define FAILED_FOR	(10 * SECOND)	/* not tried again */
 #define DOUBTFUL_FOR	(300 * SECOND)	/* tried after others */
 #define PLAIN_FOR	(1800 * SECOND)	/* spoken to in clear */
@@ -36,7 +36,7 @@ note_of(struct slice dest)
 
 	for (i = 0; i < dest.n; i++)
 		hash = (hash ^ (unsigned char)dest.p[i]) * 1099511628211ULL;
-	return &notes[(hash >> 32 ^ hash) % (sizeof(notes) / sizeof(notes[0]))];
+	return &notes[(hash >> 32 ^ hash) % nitems(notes)];
 }
 
 static struct note *

@@ -20,18 +20,6 @@ static size_t		 content_bytes;
 
 /* -- from the queue -- */
 
-/* Copies s to *p, which moves on. */
-static struct slice
-put(char **p, struct slice s)
-{
-	struct slice	 copy = { *p, s.n };
-
-	if (s.n > 0)
-		memcpy(*p, s.p, s.n);
-	*p += s.n;
-	return copy;
-}
-
 /* Counts recipients and the bytes of their texts; -1 if they cannot be read. */
 static int
 measure(struct slice rest, uint32_t *n, size_t *bytes)
@@ -74,14 +62,14 @@ job_new(const struct ipc_relay *m)
 	while (ipc_relay_rcpt_next(&rest, &r) == 1) {
 		to = &j->rcpt[j->nrcpt++];
 		*to = (struct job_rcpt){ .evpid = r.evpid, .notify = r.notify };
-		to->dest = put(&p, r.dest);
-		to->orcpt = put(&p, r.orcpt);
+		to->dest = slice_copy(&p, r.dest);
+		to->orcpt = slice_copy(&p, r.orcpt);
 	}
 	j->left = j->nrcpt;
-	j->sender = put(&p, m->sender);
-	j->envid = put(&p, m->envid);
+	j->sender = slice_copy(&p, m->sender);
+	j->envid = slice_copy(&p, m->envid);
 	if (keep || m->size == 0)
-		j->content = put(&p, m->content);
+		j->content = slice_copy(&p, m->content);
 	content_bytes += j->content.n;
 	return j;
 }

@@ -2,8 +2,9 @@
 /*
  * Replies of a server (RFC 5321 4.2), of one line or several.  relay process.
  */
-#include <string.h>
 #include <sys/types.h>
+
+#include <string.h>
 
 #include "smtpd/relay.h"
 

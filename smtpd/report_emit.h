@@ -47,7 +47,6 @@ void	report_timeout(const struct report_source *);
 /* Lines that died with a process: nobody knows how many, so COUNT is 0. */
 void	report_gap_unknown(enum subsystem, uint64_t time);
 
-
 /* What became of an envelope: one of EV_ENVELOPE_*; delay in microseconds since it was accepted. */
 struct report_fate {
 	uint32_t	 msgid;
@@ -63,7 +62,7 @@ void	report_envelope(enum event_id, const struct report_fate *);
 /* kind: "failed", "delayed", "delivered"; bounce: the notification's msgid. */
 void	report_message_bounce(uint32_t msgid, const char *kind, uint32_t bounce,
 	    struct slice recipient);
-/* Names are literals of ours: "smtp.sessions"; "filter.NAME.latency" of a configured name. */
+/* Names are literals of ours: "smtp.sessions"; "report.NAME.dropped" of a configured name. */
 void	report_counter(const char *name, uint64_t value);
 void	report_gauge(const char *name, uint64_t value);
 

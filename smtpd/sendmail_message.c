@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/nitems.h"
+#include "lib/smtp_date.h"
 #include "smtpd/sendmail.h"
 
 static const struct {
@@ -292,7 +293,7 @@ char *
 message_head(const struct message *m, const char *host, const char *sender,
     const char *name)
 {
-	char		 date[64];
+	char		 date[SMTP_DATE_MAX];
 	char		*head = NULL;
 	size_t		 size;
 	time_t		 now = time(NULL);
@@ -306,11 +307,8 @@ message_head(const struct message *m, const char *host, const char *sender,
 			write_phrase(out, name);
 		fprintf(out, "<%s>\n", sender);
 	}
-	if (!m->has_date) {
-		strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S %z",
-		    localtime(&now));
-		fprintf(out, "Date: %s\n", date);
-	}
+	if (!m->has_date)
+		fprintf(out, "Date: %s\n", smtp_date(now, date));
 	if (!m->has_message_id)
 		fprintf(out, "Message-Id: <%08llx.%08x%08x@%s>\n",
 		    (unsigned long long)now, arc4random(), arc4random(), host);

@@ -58,7 +58,7 @@ enum result	reply_result(enum reply);
 
 /* -- parameters of MAIL and RCPT: smtp_param.c -- */
 
-enum param_of { PARAM_OF_MAIL = 1, PARAM_OF_RCPT = 2 };
+enum param_of { PARAM_OF_MAIL, PARAM_OF_RCPT };
 
 struct params {
 	bool		 sized;

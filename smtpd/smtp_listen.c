@@ -124,7 +124,7 @@ pause_all(const char *why)
 	static uint64_t	 told;
 	struct timeval	 tv = { RETRY, 0 };
 	struct listener	*l;
-	uint64_t	 now = loop_mono() / 1000000000;
+	uint64_t	 now = loop_mono() / SECOND;
 
 	if (paused)
 		return;

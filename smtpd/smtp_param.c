@@ -39,12 +39,14 @@ read_smtputf8(struct params *p, struct slice value)
 static bool
 read_ret(struct params *p, struct slice value)
 {
-	if (slice_eqi(value, SLICE("FULL")))
-		p->ret = RET_FULL;
-	else if (slice_eqi(value, SLICE("HDRS")))
-		p->ret = RET_HDRS;
-	else
+	uint8_t	 i;
+
+	for (i = RET_NONE + 1; i < RET_MAX; i++)
+		if (slice_eqi(value, slice_str(dsn_ret_names[i])))
+			break;
+	if (i == RET_MAX)
 		return false;
+	p->ret = i;
 	return true;
 }
 
@@ -61,15 +63,6 @@ read_envid(struct params *p, struct slice value)
 static bool
 read_notify(struct params *p, struct slice value)
 {
-	static const struct {
-		const char	*name;
-		uint8_t		 bit;
-	} rows[] = {
-		{ "NEVER",	NOTIFY_NEVER },
-		{ "SUCCESS",	NOTIFY_SUCCESS },
-		{ "FAILURE",	NOTIFY_FAILURE },
-		{ "DELAY",	NOTIFY_DELAY },
-	};
 	const char	*comma;
 	struct slice	 word;
 	size_t		 i;
@@ -78,12 +71,12 @@ read_notify(struct params *p, struct slice value)
 		comma = value.n == 0 ? NULL : memchr(value.p, ',', value.n);
 		word = slice_make(value.p, comma == NULL ? value.n :
 		    (size_t)(comma - value.p));
-		for (i = 0; i < nitems(rows); i++)
-			if (slice_eqi(word, slice_str(rows[i].name)))
+		for (i = 0; i < DSN_NOTIFY_NAMES; i++)
+			if (slice_eqi(word, slice_str(dsn_notify_names[i])))
 				break;
-		if (i == nitems(rows))
+		if (i == DSN_NOTIFY_NAMES)
 			return false;
-		p->notify |= rows[i].bit;
+		p->notify |= 1u << i;
 		if (comma != NULL)
 			value = slice_make(comma + 1, value.n - word.n - 1);
 	} while (comma != NULL);

@@ -57,7 +57,7 @@ static void
 write_line(struct proclog *l)
 {
 	struct timeval	 soon = { 1, 0 };
-	uint64_t	 now = loop_mono() / 1000000000;
+	uint64_t	 now = loop_mono() / SECOND;
 
 	if (now != l->second) {
 		l->second = now;

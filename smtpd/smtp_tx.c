@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/addr.h"
+#include "lib/smtp_date.h"
 #include "lib/u64map.h"
 #include "lib/utf8.h"
 #include "smtpd/dsn.h"
@@ -442,17 +442,6 @@ tx_commit(struct tx *tx)
 
 /* -- the trace header -- */
 
-/* RFC 5322 3.3, in local time. */
-static void
-date_now(char *buf, size_t size)
-{
-	time_t		 now = (time_t)(loop_wall() / 1000000);
-	struct tm	 tm;
-
-	localtime_r(&now, &tm);
-	strftime(buf, size, "%a, %d %b %Y %H:%M:%S %z (%Z)", &tm);
-}
-
 /* Where the message came from, in the words of RFC 5321 4.4. */
 static void
 from_clause(const struct session *s, char *buf, size_t size)
@@ -484,7 +473,7 @@ void
 tx_data(struct tx *tx, bool chunked)
 {
 	const struct session	*s = tx->session;
-	char			 from[1024], date[64], tls[256], rcpt[512] = "";
+	char			 from[1024], date[SMTP_DATE_MAX], tls[256], rcpt[512] = "";
 	size_t			 n = 0;
 	int			 len;
 
@@ -493,7 +482,6 @@ tx_data(struct tx *tx, bool chunked)
 	if (!make_room(tx))
 		return;
 	from_clause(s, from, sizeof(from));
-	date_now(date, sizeof(date));
 	if (s->secured)
 		n = io_tls_text(&s->io, tls, sizeof(tls));
 	if (tx->nrcpt == 1 && tx->first != NULL)
@@ -502,7 +490,7 @@ tx_data(struct tx *tx, bool chunked)
 	    "Received: %s\n\tby %s (pipepost) with %s id %08x%s%.*s%s%s;\n\t%s\n",
 	    from, s->listener->hostname, with_clause(tx), tx->msgid,
 	    s->secured ? " (" : "", (int)n, tls, s->secured ? ":verify=NO)" : "",
-	    rcpt, date);
+	    rcpt, smtp_date((int64_t)(loop_wall() / 1000000), date));
 	tx->content_len = tx->size = tx->trace = (size_t)len;
 	note_8bit(tx, tx->content, tx->content_len);
 }

@@ -160,14 +160,15 @@ parse_bdat(struct command *c)
 
 /* -- what they do -- */
 
-static void
+/* False: it has its reply, that it cannot be remembered. */
+static bool
 identify(struct session *s, const struct command *c, bool esmtp)
 {
 	char	*helo = strndup(c->arg.p, c->arg.n);
 
 	if (helo == NULL) {
 		session_reply(s, REPLY_TEMPFAIL, NULL, NULL);
-		return;
+		return false;
 	}
 	session_rollback(s);
 	free(s->helo);
@@ -176,6 +177,7 @@ identify(struct session *s, const struct command *c, bool esmtp)
 	report_link_identify(&s->source, esmtp ? METHOD_EHLO : METHOD_HELO,
 	    c->arg);
 	session_enter(s, STATE_READY);
+	return true;
 }
 
 static void
@@ -192,8 +194,7 @@ run_helo(struct session *s, struct command *c)
 {
 	char	 who[512];
 
-	identify(s, c, false);
-	if (s->helo == NULL)
+	if (!identify(s, c, false))
 		return;
 	hello(s, who, sizeof(who));
 	session_reply(s, REPLY_HELO, s->listener->hostname, who);
@@ -210,8 +211,7 @@ run_ehlo(struct session *s, struct command *c)
 {
 	char	 who[512], size[24];
 
-	identify(s, c, true);
-	if (s->helo == NULL)
+	if (!identify(s, c, true))
 		return;
 	hello(s, who, sizeof(who));
 	snprintf(size, sizeof(size), "%zu", proc_conf->max_message_size);
@@ -321,8 +321,7 @@ run_rcpt(struct session *s, struct command *c)
 	    c->params.orcpt.p, c->params.orcpt.n)) {
 		bad_param(c, SLICE("ORCPT"));
 		refuse_rcpt(s, c, REPLY_BAD_PARAM);
-	}
-	else if (tx_rcpt(s->tx, &c->path, &c->params) == -1)
+	} else if (tx_rcpt(s->tx, &c->path, &c->params) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
 	else
 		wait_begin(s, WAITING_LOOKUP);

@@ -10,8 +10,6 @@
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 
-#define SECOND	1000000000ULL	/* ns */
-
 struct waiters {
 	TAILQ_HEAD(, session) head;
 	struct event	 timer;

@@ -85,67 +85,29 @@ address_split(struct slice address, struct slice *local, struct slice *domain)
 	return 0;
 }
 
-/* Bytes above 127 count as letters. */
+/* As the server takes it, SMTPUTF8 or not. */
 static bool
 domain_valid(struct slice domain)
 {
-	char	 ascii[SRS_MAX];
-	size_t	 i;
-
-	if (domain.n > sizeof(ascii))
-		return false;
-	for (i = 0; i < domain.n; i++)
-		ascii[i] = (char)((unsigned char)domain.p[i] < 128 ? domain.p[i] : 'x');
-	return smtp_domain_valid(slice_make(ascii, domain.n)) || smtp_literal_valid(domain);
+	return smtp_mailbox_domain_valid(domain, SMTP_PATH_UTF8_OK);
 }
 
-/* A local part without the quotes and backslashes it was typed with. */
 static void
 put_unquoted(struct text *t, struct slice local)
 {
-	size_t	 i;
-
-	if (local.n < 2 || *local.p != '"' || local.p[local.n - 1] != '"') {
-		put(t, local);
-		return;
-	}
-	for (i = 1; i + 1 < local.n; i++) {
-		if (local.p[i] == '\\' && i + 2 < local.n)
-			i++;
-		put(t, slice_make(local.p + i, 1));
-	}
-}
-
-static bool
-is_dot_atom(struct slice s)
-{
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++) {
-		if (s.p[i] == '.' ? i == 0 || i + 1 == s.n || s.p[i - 1] == '.' :
-		    !isalnum((unsigned char)s.p[i]) && (unsigned char)s.p[i] < 128 &&
-		    (s.p[i] == '\0' || strchr("!#$%&'*+-/=?^_`{|}~", s.p[i]) == NULL))
-			return false;
-	}
-	return s.n > 0;
+	if (t->over || local.n > sizeof(t->buf) - t->n)
+		t->over = true;
+	else
+		t->n += smtp_local_unquote(local, t->buf + t->n);
 }
 
 static void
 put_quoted(struct text *t, struct slice local)
 {
-	size_t	 i;
-
-	if (is_dot_atom(local)) {
-		put(t, local);
-		return;
-	}
-	put(t, SLICE("\""));
-	for (i = 0; i < local.n; i++) {
-		if (local.p[i] == '"' || local.p[i] == '\\')
-			put(t, SLICE("\\"));
-		put(t, slice_make(local.p + i, 1));
-	}
-	put(t, SLICE("\""));
+	if (t->over || 2 * local.n + 2 > sizeof(t->buf) - t->n)
+		t->over = true;
+	else
+		t->n += smtp_local_quote(local, t->buf + t->n);
 }
 
 /* local@domain, quoted where it must be, in buf: its length, or -1 if that is too long. */

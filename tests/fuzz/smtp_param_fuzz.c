@@ -3,7 +3,7 @@
  * Parameters of MAIL and RCPT: what is taken lies inside what was given and keeps the bounds
  * that all who store it rely on; what is refused has a name to say so.
  */
-/* objects: smtpd/smtp_param.o */
+/* objects: smtpd/dsn.o smtpd/smtp_param.o */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

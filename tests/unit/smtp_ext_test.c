@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The answer to EHLO: what is offered, what is not, and what a message would miss.
+ * The answer to EHLO: what is offered, and what is not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,39 +122,6 @@ test_nul(void **state)
 	assert_int_equal(e.offered, SMTP_EXT_AUTH);
 }
 
-static const struct {
-	const char	*answer;
-	unsigned	 needs;
-	uint64_t	 size;
-	unsigned	 lacks;
-} needs[] = {
-	{ "",			0, 1000, 0 },
-	{ "SIZE 1000",		0, 1000, 0 },
-	{ "SIZE 1000",		0, 1001, SMTP_EXT_SIZE },
-	{ "SIZE",		0, UINT64_MAX, 0 },
-	{ "SIZE 0",		0, UINT64_MAX, 0 },
-	{ "8BITMIME",		SMTP_EXT_8BITMIME, 1, 0 },
-	{ "SMTPUTF8",		SMTP_EXT_8BITMIME, 1, SMTP_EXT_8BITMIME },
-	{ "8BITMIME\nSMTPUTF8",	SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8, 1, 0 },
-	{ "8BITMIME\nSIZE 10",	SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8, 11,
-	    SMTP_EXT_SMTPUTF8 | SMTP_EXT_SIZE },
-};
-
-static void
-test_lacks(void **state)
-{
-	struct smtp_ext	 e;
-	size_t		 i;
-
-	(void)state;
-	for (i = 0; i < nitems(needs); i++) {
-		read_answer(&e, "mx.example", needs[i].answer);
-		if (smtp_ext_lacks(&e, needs[i].needs, needs[i].size) !=
-		    needs[i].lacks)
-			fail_msg("%s", needs[i].answer);
-	}
-}
-
 int
 main(void)
 {
@@ -162,7 +129,6 @@ main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_greeting),
 		cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_lacks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

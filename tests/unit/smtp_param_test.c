@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Parameters of MAIL and RCPT: which there are, what they say, which are refused. */
-/* objects: smtpd/smtp_param.o */
+/* objects: smtpd/dsn.o smtpd/smtp_param.o */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

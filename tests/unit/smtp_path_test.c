@@ -363,6 +363,43 @@ test_params(void **state)
 }
 
 static const struct {
+	const char	*typed, *plain;		/* plain is what typed stands for */
+	const char	*quoted;		/* and this how it is written; NULL: as typed */
+} locals[] = {
+	{ "a",			"a",		NULL },
+	{ "a.b+c",		"a.b+c",	NULL },
+	{ "\303\251",		"\303\251",	NULL },
+	{ "\"a\"",		"a",		"a" },
+	{ "\"a.b\"",		"a.b",		"a.b" },
+	{ "\"a b\"",		"a b",		NULL },
+	{ "\"a..b\"",		"a..b",		NULL },
+	{ "\"\"",		"",		NULL },
+	{ "\"a\\\"b\\\\\"",	"a\"b\\",	NULL },
+	{ "\"a\\b@\"",		"ab@",		"\"ab@\"" },
+	{ "\"",			"\"",		"\"\\\"\"" },
+	{ "\"a",			"\"a",		"\"\\\"a\"" },
+};
+
+static void
+test_locals(void **state)
+{
+	const char	*quoted;
+	char		 plain[32], out[64];
+	size_t		 i, n;
+
+	(void)state;
+	for (i = 0; i < nitems(locals); i++) {
+		n = smtp_local_unquote(slice_str(locals[i].typed), plain);
+		if (!slice_eq(slice_make(plain, n), slice_str(locals[i].plain)))
+			fail_msg("%s is %.*s", locals[i].typed, (int)n, plain);
+		quoted = locals[i].quoted != NULL ? locals[i].quoted : locals[i].typed;
+		n = smtp_local_quote(slice_make(plain, n), out);
+		if (!slice_eq(slice_make(out, n), slice_str(quoted)))
+			fail_msg("%s is written %.*s", locals[i].plain, (int)n, out);
+	}
+}
+
+static const struct {
 	const char	*text;
 	bool		 ok;
 	uint64_t	 number;
@@ -415,6 +452,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_label_length),
 		cmocka_unit_test(test_params),
+		cmocka_unit_test(test_locals),
 		cmocka_unit_test(test_numbers),
 	};
 

@@ -34,6 +34,7 @@ static const struct {
 	{ "SRS0+abcd=JT=far.example=bob@src.example", "fwd.example", "SRS1=5waO=src.example=+abcd=JT=far.example=bob@fwd.example" },
 	{ "SRS1=wxyz=first.example==abcd=JT=far.example=bob@src.example", "fwd.example", "SRS1=FM2S=first.example==abcd=JT=far.example=bob@fwd.example" },
 	{ "\"a b\"@src.example", "fwd.example", "\"SRS0=KofT=JT=src.example=a b\"@fwd.example" },
+	{ "a@src_1.example", "fwd.example", "SRS0=pshd=JT=src_1.example=a@fwd.example" },
 	{ "", "fwd.example", NULL },
 	{ "postmaster", "fwd.example", NULL },
 	{ "a@", "fwd.example", NULL },
