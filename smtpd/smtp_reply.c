@@ -44,6 +44,7 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_TOO_MANY_RCPTS]	= "452 4.5.3 Too many recipients",
 	[REPLY_TOO_MANY_MAILS]	= "452 4.7.0 Too many messages sent in this session",
 	[REPLY_RCPT_TEMPFAIL]	= "451 4.3.0 Temporary failure looking up the recipient",
+	[REPLY_NAME_TEMPFAIL]	= "451 4.3.0 Temporary failure looking up the recipient, or the name of the client",
 
 	[REPLY_UNKNOWN]		= "500 5.5.1 Invalid command: Command unrecognized",
 	[REPLY_SEQUENCE]	= "503 5.5.1 Invalid command: Command not allowed at this point.",

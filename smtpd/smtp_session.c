@@ -497,7 +497,9 @@ session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
 	for (i = 0; i < n; i++)
 		report_tx_envelope(&s->source, msgid, ipc_get_u64(&list));
 	s->tx->nenvelopes += n;
-	rcpt_answered(s, replies[verdict]);
+	/* A rule that asks for the name may be what could not be told. */
+	rcpt_answered(s, verdict == VERDICT_TEMPFAIL && s->fcrdns == FCRDNS_ERROR ?
+	    REPLY_NAME_TEMPFAIL : replies[verdict]);
 }
 
 void

@@ -4,7 +4,7 @@
 # and in link-connect, in the trace header and for `match from rdns` afterwards;
 # with a DNS that is slow, silent, wrong or gone.  Clients come from 127.0.0.N.
 . tests/lib.sh
-plan 40
+plan 41
 
 command -v python3 >"$T/which" || skip_all "needs python3"
 
@@ -205,6 +205,8 @@ is "$(client 4 u@named.example u@any.example u@nameless.example u@all.example)" 
     "no name"
 is "$(client 10 u@named.example u@any.example u@nameless.example u@all.example)" "451 451 451 250" \
     "a name that cannot be found out now: neither taken nor refused for good"
+name_told() { [ "$(grep -c '|protocol-server|.*|451 .* name of the client$' "$T/all")" = 3 ]; }
+ok "and the client is told why" wait_for "$PATIENCE" name_told
 is "$(client 1 u@named.example u@any.example)" "550 250" "a name of the hosts file"
 
 trace() { sed -n '/^Received: from client/p' "$T"/Maildir/new/* 2>/dev/null; }
