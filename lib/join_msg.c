@@ -81,6 +81,7 @@ msg_close(struct join *j, struct message *m, enum status status)
 {
 	const struct row	*row;
 	size_t			 i;
+	bool			 refused = false;
 
 	if (j->options.output == JOIN_CHECK)
 		check(j, m, status);
@@ -90,7 +91,12 @@ msg_close(struct join *j, struct message *m, enum status status)
 		row = rows_at(&m->rows, i);
 		if (row->has_evpid && msg_has_fate(row))
 			closed_add(j, row->evpid);
+		refused |= row->by_queue &&
+		    (row->fate == FATE_FAILED || row->fate == FATE_EXPIRED);
 	}
+	/* The session that is still to tell of it has no evpid; no evpid is that small. */
+	if (refused)
+		closed_add(j, m->msgid);
 	u64map_del(&j->messages, m->msgid);
 	*(m->older == NULL ? &j->oldest_message : &m->older->newer) = m->newer;
 	*(m->newer == NULL ? &j->newest_message : &m->newer->older) = m->older;
@@ -279,11 +285,18 @@ received(struct join *j, const struct session *s, struct origin *o)
 	}
 }
 
-/* Has the queue's line about this attempt overtaken those of the session? */
+/*
+ * Has the queue's line about this attempt overtaken those of the session?  A
+ * recipient that is refused has no evpid there: the msgid tells, where the
+ * message has gone.
+ */
 static bool
-is_known(const struct join *j, const struct row *from)
+is_known(const struct join *j, const struct row *from, uint32_t gone)
 {
-	return j->has_queue && from->has_evpid && closed_has(j, from->evpid);
+	if (!j->has_queue)
+		return false;
+	return from->has_evpid ? closed_has(j, from->evpid) :
+	    gone != 0 && closed_has(j, gone);
 }
 
 static void
@@ -308,9 +321,10 @@ attempted(struct join *j, const struct session *s, const struct origin *o)
 	const struct tx	*t = &s->tx;
 	struct message	*m = u64map_get(&j->messages, t->msgid);
 	bool		 made = m == NULL;
+	uint32_t	 gone = made ? t->msgid : 0;
 	size_t		 i, n = rows_count(&t->rows);
 
-	for (i = 0; made && i < n && is_known(j, rows_at(&t->rows, i)); i++)
+	for (i = 0; made && i < n && is_known(j, rows_at(&t->rows, i), gone); i++)
 		;
 	if (made && n > 0 && i == n)
 		return;
@@ -322,7 +336,7 @@ attempted(struct join *j, const struct session *s, const struct origin *o)
 	m->marks |= t->marks & MARK_GAP;
 	msg_touch(m, o);
 	for (i = 0; i < n; i++)
-		if (!is_known(j, rows_at(&t->rows, i)))
+		if (!is_known(j, rows_at(&t->rows, i), gone))
 			attempt(j, s, m, made, rows_at(&t->rows, i));
 	msg_close_if_done(j, m);
 }

@@ -48,6 +48,7 @@ struct listen {
 	char		*hostname;	/* NULL: conf.hostname */
 	char		*tag;
 	bool		 mask_src;
+	bool		 no_dsn;
 };
 
 struct pki {

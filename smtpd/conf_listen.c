@@ -196,9 +196,10 @@ option_flag(struct conf_parser *p, const struct conf_word *w, void *arg)
 	struct listen	*l = arg;
 
 	(void)p;
-	/* DSN is not offered anyway. */
 	if (w->value == FLAG_MASK_SRC)
 		l->mask_src = true;
+	else
+		l->no_dsn = true;
 	return 0;
 }
 

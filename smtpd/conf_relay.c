@@ -76,6 +76,7 @@ static const struct conf_word options[] = {
 	{ .name = "hostnames", .instead = "is now written helo-src" },
 	{ .name = "source", .instead = "is now written src" },
 	{ .name = "verify", .instead = "is the default now where TLS is required; see tls no-verify" },
+	{ .name = "no-verify", .instead = "is now said as tls no-verify" },
 	{ .name = "expire", .instead = "is now written ttl" },
 };
 

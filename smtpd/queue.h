@@ -63,7 +63,7 @@ struct envelope {
 	bool		 old;		/* runs in a slot for old mail */
 	bool		 touched;	/* its first try was made */
 	bool		 paused;	/* no other try until it is resumed */
-	bool		 removed;	/* by the administrator, while it runs: no other try */
+	bool		 removed;	/* by the administrator, while it runs or bounces: no other try */
 	struct slice	 action, rcpt, dest, orcpt;
 	char		 text[];	/* they point here; action maybe to the route's */
 };
@@ -203,8 +203,8 @@ void		 commit_envelope(const struct ipc_envelope *);
 void		 commit_content(uint32_t msgid, struct slice);
 void		 commit_begin(const struct ipc_commit *);
 void		 commit_discard(uint32_t msgid);
-/* Begins a transaction of queue_bounce.c's: its msgid, or 0: not now. */
-uint32_t	 commit_own(void);
+/* Begins a transaction of queue_bounce.c's: its msgid, or 0: not now.  makes_room as in spool.h. */
+uint32_t	 commit_own(bool makes_room);
 /* One flush for all that wait, all answers, and only then delivery. -1: it failed. */
 int		 commit_flush(bool fates_too);
 void		 commit_check_time(void);
@@ -243,6 +243,7 @@ void		 route_keep(struct route *);
 void		 route_release(struct route *);
 /* Nothing is tried before; 0: it may be now. */
 void		 route_hold(struct route *, uint64_t until);
+struct slice	 route_host(const struct route *);	/* the domain, or host of the action */
 bool		 route_is_held(const struct route *);
 void		 route_wake(void);		/* whose hold is over */
 extern bool	 route_paused[2];		/* by kind: no new jobs */

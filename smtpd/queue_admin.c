@@ -30,7 +30,7 @@ schedule(struct envelope *e)
 static bool
 take_away(struct envelope *e)
 {
-	if (e->state == ENV_RUNNING) {
+	if (e->state == ENV_RUNNING || e->state == ENV_BOUNCING) {
 		e->removed = true;
 		return false;
 	}
@@ -68,11 +68,12 @@ static bool	(*const change[])(struct envelope *) = {
 	[ADMIN_RESUME]	= bring_back,
 };
 
-/* Not those that are not flushed yet, nor those whose sender is being told. */
+/* Not those that are not flushed yet; those whose sender is being told can only be removed. */
 static bool
-may_change(const struct envelope *e)
+may_change(const struct envelope *e, enum admin what)
 {
-	return e != NULL && e->state != ENV_HELD && e->state != ENV_BOUNCING;
+	return e != NULL && e->state != ENV_HELD &&
+	    (e->state != ENV_BOUNCING || what == ADMIN_REMOVE);
 }
 
 /* With the last envelope the message is gone: the next is looked for before. */
@@ -86,7 +87,7 @@ change_message(enum admin what, struct message *m, uint64_t evpid,
 	for (i = 0; i < all && left > 0; i++) {
 		e = m->env[i];
 		left -= e != NULL;
-		if (!may_change(e) || (evpid != 0 && e->evpid != evpid))
+		if (!may_change(e, what) || (evpid != 0 && e->evpid != evpid))
 			continue;
 		if (change[what](e))
 			n->done++;

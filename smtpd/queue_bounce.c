@@ -34,7 +34,8 @@ struct notice {
 	TAILQ_ENTRY(notice) entry;
 	uint32_t	 about;		/* msgid of the message, */
 	uint32_t	 msgid, serial;	/* its own and that of the question, while it is under way */
-	uint64_t	 due;		/* monotonic ns: not before */
+	uint64_t	 since;		/* monotonic ns: it was to be sent */
+	uint64_t	 due;		/* not before */
 	int64_t		 arrival;
 	uint8_t		 ret;
 	char		*to, *envid;
@@ -114,6 +115,7 @@ notice_new(const struct message *m, bool held)
 	if (n == NULL)
 		return NULL;
 	n->about = m->msgid;
+	n->since = loop_mono();
 	n->arrival = m->arrival;
 	n->ret = m->ret;
 	if ((n->to = strndup(m->sender.p, m->sender.n)) == NULL ||
@@ -308,16 +310,34 @@ from_active(struct notice *n)
 	n->text = NULL;
 }
 
+/* Has the administrator removed all that it tells of? */
+static bool
+is_moot(const struct notice *n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n->n; i++)
+		if (n->item[i].held == NULL || !n->item[i].held->removed)
+			return false;
+	return true;
+}
+
 static void
 later(struct notice *n)
 {
+	if (is_moot(n)) {
+		log_info("message %08x: the notification for <%s> is given up, all is removed",
+		    n->about, n->to);
+		notice_free(n);
+		return;
+	}
 	n->due = loop_mono() + RETRY;
 	TAILQ_INSERT_TAIL(&waiting, n, entry);
 }
 
-/* Asks lookup where it goes; -1: not now. */
-static int
-ask(struct notice *n)
+/* Asks lookup where it goes. */
+static void
+ask(const struct notice *n)
 {
 	const struct ipc_rcpt	 q = {
 		.session = n->msgid, .msgid = n->msgid, .serial = n->serial,
@@ -327,10 +347,7 @@ ask(struct notice *n)
 		.notify = NOTIFY_NEVER, .orcpt = SLICE(""),
 	};
 
-	if (queue_lookup == NULL)
-		return -1;
 	ipc_send_rcpt(queue_lookup, &q);
-	return 0;
 }
 
 static void
@@ -338,12 +355,19 @@ start(struct notice *n)
 {
 	to_active(n);
 	n->serial = ++serials;
-	if (write_text(n) == 0 && (n->msgid = commit_own()) != 0 && ask(n) == 0)
+	if (write_text(n) == 0 && (n->msgid = commit_own(n->content == NULL)) != 0) {
+		ask(n);
 		return;
-	if (n->msgid != 0)
-		commit_discard(n->msgid);
+	}
 	from_active(n);
 	later(n);
+}
+
+/* Without lookup they wait as they are: when it is there again there is a turn. */
+static bool
+may_start(void)
+{
+	return nactive < ACTIVE_MAX && queue_lookup != NULL && !queue_stopping;
 }
 
 void
@@ -355,8 +379,8 @@ bounce_turn(void)
 		TAILQ_REMOVE(&collecting, n, entry);
 		TAILQ_INSERT_HEAD(&waiting, n, entry);
 	}
-	while (nactive < ACTIVE_MAX && !queue_stopping &&
-	    (n = TAILQ_FIRST(&waiting)) != NULL && n->due <= loop_mono()) {
+	while (may_start() && (n = TAILQ_FIRST(&waiting)) != NULL &&
+	    n->due <= loop_mono()) {
 		TAILQ_REMOVE(&waiting, n, entry);
 		start(n);
 	}
@@ -367,7 +391,7 @@ bounce_due(void)
 {
 	const struct notice	*n = TAILQ_FIRST(&waiting);
 
-	return n == NULL || nactive >= ACTIVE_MAX ? 0 : n->due > 0 ? n->due : 1;
+	return n == NULL || !may_start() ? 0 : n->due > 0 ? n->due : 1;
 }
 
 static struct notice *
@@ -421,6 +445,10 @@ bounce_verdict(uint32_t msgid, uint32_t serial, enum verdict verdict, uint32_t n
 		    "no rule takes mail for it");
 		return;
 	}
+	if ((loop_mono() - n->since) / SECOND >= (uint64_t)proc_conf->queue_ttl) {
+		nobody(n, "the queue's ttl is over");
+		return;
+	}
 	from_active(n);
 	later(n);
 }
@@ -429,6 +457,7 @@ void
 bounce_committed(uint32_t msgid, enum commit_result result)
 {
 	struct notice	*n = find(msgid);
+	const char	*kind;
 	size_t		 i;
 
 	if (n == NULL)
@@ -442,11 +471,14 @@ bounce_committed(uint32_t msgid, enum commit_result result)
 		later(n);
 		return;
 	}
-	log_info("message %08x: notification %08x for <%s>", n->about, msgid, n->to);
-	for (i = 0; i < n->n; i++)
-		if (i == 0 || n->item[i].rcpt.action != n->item[i - 1].rcpt.action)
-			report_message_bounce(n->about, kinds[n->item[i].rcpt.action],
-			    msgid, slice_str(n->to));
+	for (i = 0; i < n->n; i++) {
+		if (i > 0 && n->item[i].rcpt.action == n->item[i - 1].rcpt.action)
+			continue;
+		kind = kinds[n->item[i].rcpt.action];
+		log_info("message %08x: notification %08x (%s) for <%s>", n->about,
+		    msgid, kind, n->to);
+		report_message_bounce(n->about, kind, msgid, slice_str(n->to));
+	}
 	from_active(n);
 	notice_free(n);
 }

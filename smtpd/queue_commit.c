@@ -32,6 +32,7 @@ struct tx {
 	uint64_t	 since;		/* monotonic ns of the commit */
 	bool		 orphan;	/* the smtp that asked died */
 	bool		 own;		/* a notification: queue_bounce.c is told its end */
+	bool		 makes_room;	/* with it the mail goes that it tells of */
 };
 TAILQ_HEAD(txs, tx);
 
@@ -98,7 +99,7 @@ tx_get(uint32_t msgid)
 }
 
 uint32_t
-commit_own(void)
+commit_own(bool makes_room)
 {
 	uint32_t	 msgid = lease_own();
 	struct tx	*tx = msgid == 0 ? NULL : tx_new(msgid, &own);
@@ -106,6 +107,7 @@ commit_own(void)
 	if (tx == NULL)
 		return 0;
 	tx->own = true;
+	tx->makes_room = makes_room;
 	return msgid;
 }
 
@@ -300,7 +302,7 @@ append(struct tx *tx, struct slice content)
 {
 	struct message		*m = tx->msg;
 	struct spool_append	 a = { .content = content, .big = tx->big,
-	    .size = m->size, .nrcpt = m->n };
+	    .size = m->size, .nrcpt = m->n, .makes_room = tx->makes_room };
 	char			*text;
 	int			 r;
 

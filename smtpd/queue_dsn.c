@@ -74,6 +74,23 @@ behind_code(struct slice s)
 	return slice_make(s.p + 4, s.n - 4);
 }
 
+/* Words of a host, or of ours about it: "connect: Connection refused". */
+static bool
+host_said(const struct dsn_rcpt *r)
+{
+	return r->host.n > 0 && behind_code(r->reply).n < r->reply.n;
+}
+
+/* RFC 3463 3.5: nobody answered, or the connection did not hold. */
+static const char *
+network_status(struct slice words)
+{
+	static const char	 connect[] = "connect: ";
+	const size_t		 n = sizeof(connect) - 1;
+
+	return words.n >= n && memcmp(words.p, connect, n) == 0 ? ".4.1" : ".4.2";
+}
+
 const char *
 dsn_status(const struct dsn_rcpt *r, char *buf)
 {
@@ -81,6 +98,8 @@ dsn_status(const struct dsn_rcpt *r, char *buf)
 	size_t		 n = enhanced(words);
 	const char	*rest = r->action == DSN_FAILED && r->host.n == 0 ? ".3.0" : ".0.0";
 
+	if (r->action == DSN_DELAYED && r->host.n > 0 && r->reply.n > 0 && !host_said(r))
+		rest = network_status(r->reply);
 	if (r->expired)
 		rest = ".4.7";
 	if (n > 0 && !r->expired)
@@ -143,6 +162,8 @@ action_of(const struct dsn *d)
 	return a;
 }
 
+static struct slice	returned(const struct dsn *);
+
 static void
 put_header(FILE *f, const struct dsn *d, bool utf8)
 {
@@ -155,7 +176,8 @@ put_header(FILE *f, const struct dsn *d, bool utf8)
 	fprintf(f, "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n");
 	fprintf(f, "Content-Type: multipart/report; report-type=%sdelivery-status;\n"
 	    "\tboundary=\"%016" PRIx64 "\"\n", utf8 ? "global-" : "", d->unique);
-	if (utf8)
+	/* The whole is what a part is, RFC 2045 6.4. */
+	if (utf8 || !is_ascii(returned(d)))
 		fprintf(f, "Content-Transfer-Encoding: 8bit\n");
 	fprintf(f, "\nThis is a MIME-encapsulated message.\n");
 }
@@ -210,7 +232,7 @@ put_people(FILE *f, const struct dsn *d, bool utf8)
 			if (r->host.n > 0) {
 				fputs("    host ", f);
 				put(f, r->host, utf8);
-				fputs(" said:\n", f);
+				fputs(host_said(r) ? " said:\n" : ":\n", f);
 			}
 			put_folded(f, r->reply, utf8);
 			if (r->action == DSN_DELAYED)
@@ -246,7 +268,7 @@ put_status(FILE *f, const struct dsn_rcpt *r, bool utf8)
 		putc('\n', f);
 	}
 	if (r->reply.n > 0) {
-		fprintf(f, "Diagnostic-Code: %s;", r->host.n > 0 ? "smtp" : "x-pipepost");
+		fprintf(f, "Diagnostic-Code: %s;", host_said(r) ? "smtp" : "x-pipepost");
 		put(f, r->reply, utf8);
 		putc('\n', f);
 	}
@@ -287,10 +309,16 @@ header_of(struct slice content)
 	return end == NULL ? content : slice_make(content.p, (size_t)(end + 1 - content.p));
 }
 
+static struct slice
+returned(const struct dsn *d)
+{
+	return d->full ? d->content : header_of(d->content);
+}
+
 static void
 put_message(FILE *f, const struct dsn *d)
 {
-	struct slice	 s = d->full ? d->content : header_of(d->content);
+	struct slice	 s = returned(d);
 
 	put_boundary(f, d, "");
 	fprintf(f, "Content-Type: %s\n", d->full ? "message/rfc822" : "text/rfc822-headers");

@@ -16,6 +16,11 @@
 #include "smtpd/queue_bounce.h"
 #include "smtpd/report_emit.h"
 
+/* What was said of an envelope, and by which server if by one. */
+#define SAID_FMT	"%.*s%s%.*s"
+#define SAID(o)		(int)(o)->dest.n, (o)->dest.p, (o)->dest.n > 0 ? ": " : "", \
+			(int)(o)->reply.n, (o)->reply.p
+
 #define BACKOFF_FIRST	10		/* seconds; times attempts squared */
 #define BACKOFF_MAX	(4 * 3600)
 #define DEATH_RETRY	1		/* seconds, times deaths squared: it may not be to blame */
@@ -117,9 +122,8 @@ fate_bounced(struct envelope *e)
 static void
 expire(struct envelope *e, const struct outcome *o)
 {
-	log_warnx("envelope %016" PRIx64 " for %.*s has expired after %u attempts: %.*s",
-	    e->evpid, (int)e->dest.n, e->dest.p, e->attempts, (int)o->reply.n,
-	    o->reply.p);
+	log_warnx("envelope %016" PRIx64 " for %.*s has expired after %u attempts: " SAID_FMT,
+	    e->evpid, (int)e->dest.n, e->dest.p, e->attempts, SAID(o));
 	queue_counters.expired++;
 	report(EV_ENVELOPE_EXPIRED, e, o);
 	give_up(e, SPOOL_EXPIRED, o, bounce_expired);
@@ -128,8 +132,8 @@ expire(struct envelope *e, const struct outcome *o)
 static void
 fail(struct envelope *e, const struct outcome *o)
 {
-	log_warnx("envelope %016" PRIx64 " for %.*s has failed: %.*s", e->evpid,
-	    (int)e->dest.n, e->dest.p, (int)o->reply.n, o->reply.p);
+	log_warnx("envelope %016" PRIx64 " for %.*s has failed: " SAID_FMT, e->evpid,
+	    (int)e->dest.n, e->dest.p, SAID(o));
 	queue_counters.failed++;
 	report(EV_ENVELOPE_FAILED, e, o);
 	give_up(e, SPOOL_FAILED, o, bounce_failed);
@@ -153,8 +157,8 @@ static void
 defer(struct envelope *e, int64_t delay, const struct outcome *o)
 {
 	log_info("envelope %016" PRIx64 " for %.*s is deferred for %" PRId64
-	    " s after attempt %u: %.*s%s", e->evpid, (int)e->dest.n, e->dest.p,
-	    delay, e->attempts, (int)o->reply.n, o->reply.p,
+	    " s after attempt %u: " SAID_FMT "%s", e->evpid, (int)e->dest.n, e->dest.p,
+	    delay, e->attempts, SAID(o),
 	    o->flags & RELAYED_UNSURE ? " (the end of data was sent, it may arrive twice)" : "");
 	queue_counters.deferred++;
 	e->next = queue_now() + delay;
@@ -250,7 +254,10 @@ fate_decide(struct envelope *e, const struct outcome *o)
 		retry(e, backoff_of(e), o);
 		break;
 	case JOB_PERMFAIL:
-		fail(e, o);
+		if (e->removed)
+			fate_removed(e);
+		else
+			fail(e, o);
 		break;
 	}
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "smtpd/conf.h"
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
@@ -54,6 +55,17 @@ queue_relay_is(const struct ipc *ipc)
 
 /* -- destinations -- */
 
+/* Where the action says so there is no domain: its host is the name. */
+struct slice
+route_host(const struct route *r)
+{
+	const struct action	*a = conf_action(proc_conf, r->action);
+
+	if (r->name.n > 0 || a == NULL || a->relay == NULL || a->relay->host == NULL)
+		return r->name;
+	return slice_str(a->relay->host);
+}
+
 /* Its words, for who is put off by it and for smtpctl. */
 static void
 remember(struct route *r, const struct outcome *o)
@@ -71,7 +83,8 @@ remember(struct route *r, const struct outcome *o)
 static void
 route_failed(struct route *r, const struct job *j, const struct outcome *o)
 {
-	int64_t	 hold;
+	struct slice	 host = route_host(r);
+	int64_t		 hold;
 
 	remember(r, o);
 	/* One of several that were under way: that was counted. */
@@ -81,9 +94,9 @@ route_failed(struct route *r, const struct job *j, const struct outcome *o)
 	r->failed_at = loop_mono();
 	r->width = 1;
 	route_hold(r, loop_mono() + (uint64_t)hold * SECOND);
-	log_info("%.*s %.*s is held for %" PRId64 " s, %u envelopes wait with it: %.*s",
-	    (int)r->action.n, r->action.p, (int)r->name.n, r->name.p, hold, r->nready,
-	    (int)o->reply.n, o->reply.p);
+	log_info("%.*s to %.*s is held for %" PRId64 " s, %u envelopes wait with it: %s",
+	    (int)r->action.n, r->action.p, (int)host.n, host.p, hold, r->nready,
+	    r->why != NULL ? r->why : "");
 	sched_each_ready(r, fate_waits, o);
 }
 

@@ -247,22 +247,11 @@ host_state(const struct route *r)
 	    r->nready > 0 || r->nrunning > 0 ? "open" : "idle";
 }
 
-/* Where the action says so there is no domain: its host is the name. */
-static struct slice
-host_name(const struct route *r)
-{
-	const struct action	*a = conf_action(proc_conf, r->action);
-
-	if (r->name.n > 0 || a == NULL || a->relay == NULL || a->relay->host == NULL)
-		return r->name;
-	return slice_str(a->relay->host);
-}
-
 static void
 show_host(struct show *s, const struct route *r)
 {
 	put_field(s, r->action);
-	put_field(s, host_name(r));
+	put_field(s, route_host(r));
 	print(s, "%s|%u|%u|%u|%" PRId64 "|%u|", host_state(r), r->envelopes - r->njobs,
 	    r->nready, r->nrunning, route_is_held(r) ?
 	    queue_now() + (int64_t)((r->not_before - loop_mono()) / SECOND) : 0,
@@ -321,7 +310,7 @@ static const struct {
 } changes[CONTROL_MAX] = {
 	[CONTROL_SCHEDULE] = { ADMIN_SCHEDULE, "scheduled", NULL },
 	[CONTROL_REMOVE] = { ADMIN_REMOVE, "removed",
-	    "being delivered now: removed if that fails" },
+	    "being delivered now, or the sender told: removed if that fails" },
 	[CONTROL_PAUSE]	= { ADMIN_PAUSE, "paused",
 	    "being delivered now: paused if that fails" },
 	[CONTROL_RESUME] = { ADMIN_RESUME, "resumed", NULL },

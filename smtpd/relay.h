@@ -128,7 +128,7 @@ void	relay_resolved(struct ipc *, struct ipc_msg *);
 
 /* Our addresses, where we listen: what goes there would come back. */
 bool	host_is_self(const struct sockaddr *);
-/* dest: "addr:port".  It failed a moment ago: the words; NULL: it did not. */
+/* dest: "addr:port", and what else tells notes apart.  It failed a moment ago: the words; NULL: it did not. */
 const char *host_failed(struct slice dest);
 /* It failed not long ago: others are better. */
 bool	host_doubtful(struct slice dest);

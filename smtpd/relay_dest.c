@@ -20,6 +20,7 @@
 #define LIMIT_FIRST	2	/* of them, before it has shown what it takes */
 #define GAIN_MAX	256	/* messages for one more, after failures */
 #define TRIES		3	/* connections lost with a message */
+#define NOTE_MAX	ADDR_MAX	/* an address and a pointer */
 #define HOSTS_FOR	(300 * SECOND)	/* then dns is asked again */
 #define DESCRIPTORS	64	/* not for connections */
 
@@ -225,8 +226,8 @@ dest_unreachable(struct dest *d, enum job_result result, unsigned flags)
 	d->state = DEST_NEW;
 	d->limit = 1;
 	d->tempfailed = false;
-	log_info("relay %s %s: unreachable: %s", d->action->name,
-	    d->route, d->reply);
+	log_debug("%s to %s: unreachable: %s", d->action->name,
+	    d->route[0] != '\0' ? d->route : d->relay.host, d->reply);
 	while ((j = TAILQ_FIRST(&d->jobs)) != NULL) {
 		TAILQ_REMOVE(&d->jobs, j, entry);
 		d->njobs--;
@@ -274,20 +275,30 @@ remember_failure(struct dest *d, enum job_result result, const char *name,
 	d->reply[n] = '\0';
 }
 
+/* What is noted of a host for one action only. */
+static struct slice
+own_note(const struct dest *d, const char *text, char *buf)
+{
+	snprintf(buf, NOTE_MAX, "%s %p", text, (const void *)d->action);
+	return slice_str(buf);
+}
+
 static bool
 may_use(struct dest *d, struct host *h, bool doubtful)
 {
+	char		 buf[NOTE_MAX];
+	struct slice	 all = slice_str(h->text), own = own_note(d, h->text, buf);
 	const char	*why;
 
 	if (h->failed)
 		return false;
-	if ((why = host_failed(slice_str(h->text))) != NULL) {
+	if ((why = host_failed(all)) != NULL || (why = host_failed(own)) != NULL) {
 		h->failed = true;
 		remember_failure(d, JOB_TEMPFAIL, h->name, h->text,
 		    slice_str(why));
 		return false;
 	}
-	return doubtful || !host_doubtful(slice_str(h->text));
+	return doubtful || (!host_doubtful(all) && !host_doubtful(own));
 }
 
 /* The best that may be used, its equals in turn. */
@@ -447,9 +458,11 @@ void
 dest_ready(struct dest *d, struct conn *c)
 {
 	struct host	*h = host_of(d, c);
+	char		 note[NOTE_MAX];
 
 	d->nraw--;
 	host_note_success(slice_str(c->text));
+	host_note_success(own_note(d, c->text, note));
 	if (h != NULL)
 		h->failed = false;
 }
@@ -466,6 +479,17 @@ has_ready(const struct dest *d, const struct conn *like)
 }
 
 /*
+ * Down for everybody?  What one action asks of it, TLS, a password, a source
+ * address, is not to be had there, or not now: that holds back no other.
+ */
+static bool
+is_down(const struct conn *c)
+{
+	return (c->state == CONN_CONNECTING || c->state == CONN_BANNER) &&
+	    c->dest->nsrc == 0;
+}
+
+/*
  * A host that serves other connections is not down: it wants no more of them.
  * What it takes is found out anew, more and more slowly.
  */
@@ -474,7 +498,7 @@ dest_failed(struct dest *d, struct conn *c, enum job_result result,
     struct slice reply)
 {
 	struct host	*h = host_of(d, c);
-	char		 why[128];
+	char		 why[128], note[NOTE_MAX];
 	size_t		 n = reply.n < sizeof(why) ? reply.n : sizeof(why) - 1;
 
 	d->gained = 0;
@@ -489,7 +513,8 @@ dest_failed(struct dest *d, struct conn *c, enum job_result result,
 	memcpy(why, reply.p, n);
 	why[n] = '\0';
 	if (result == JOB_TEMPFAIL)
-		host_note_failure(slice_str(c->text), why);
+		host_note_failure(is_down(c) ? slice_str(c->text) :
+		    own_note(d, c->text, note), why);
 	if (h != NULL)
 		h->failed = true;
 }

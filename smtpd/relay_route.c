@@ -272,6 +272,21 @@ hosts_known(struct dest *d)
 	dest_found(d);
 }
 
+/* A host that the configuration names wrongly is no reason to return mail. */
+static void
+fail_nowhere(struct dest *d, struct slice why)
+{
+	char	 text[sizeof("451 4.3.5 The host  has no address") + 256];
+
+	if (d->relay.host == NULL) {
+		fail(d, JOB_PERMFAIL, "550 5.1.2 No such domain, or no host of it has an address",
+		    why);
+		return;
+	}
+	snprintf(text, sizeof(text), "451 4.3.5 The host %s has no address", d->relay.host);
+	fail(d, JOB_TEMPFAIL, text, why);
+}
+
 static void
 hosts_answered(void *arg, const struct relay_answer *a)
 {
@@ -283,8 +298,7 @@ hosts_answered(void *arg, const struct relay_answer *a)
 	case RESOLVED_OK:
 		break;
 	case RESOLVED_NONE:
-		fail(d, JOB_PERMFAIL, "550 5.1.2 No such domain, or no host of it has an address",
-		    a->text);
+		fail_nowhere(d, a->text);
 		return;
 	case RESOLVED_NULLMX:
 		fail(d, JOB_PERMFAIL, "556 5.1.10 The domain takes no mail", SLICE(""));

@@ -200,6 +200,12 @@ run_helo(struct session *s, struct command *c)
 	session_reply(s, REPLY_HELO, s->listener->hostname, who);
 }
 
+static bool
+offers_dsn(const struct session *s)
+{
+	return s->listener->conf == NULL || !s->listener->conf->no_dsn;
+}
+
 static void
 run_ehlo(struct session *s, struct command *c)
 {
@@ -213,7 +219,8 @@ run_ehlo(struct session *s, struct command *c)
 	session_reply_more(s, REPLY_EXT_8BITMIME, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_STATUSCODES, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_SIZE, size, NULL);
-	session_reply_more(s, REPLY_EXT_DSN, NULL, NULL);
+	if (offers_dsn(s))
+		session_reply_more(s, REPLY_EXT_DSN, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_PIPELINING, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_CHUNKING, NULL, NULL);
 	session_reply_more(s, REPLY_EXT_SMTPUTF8, NULL, NULL);
@@ -239,10 +246,26 @@ run_starttls(struct session *s, struct command *c)
 	session_enter(s, STATE_TLS);
 }
 
+/* Notifications asked for where they are not offered. */
+static bool
+is_dsn_refused(const struct session *s, struct command *c)
+{
+	const struct params	*p = &c->params;
+	const char		*name = p->ret != 0 ? "RET" : p->envid.p != NULL ? "ENVID" :
+	    p->notify != 0 ? "NOTIFY" : p->orcpt.p != NULL ? "ORCPT" : NULL;
+
+	if (name == NULL || offers_dsn(s))
+		return false;
+	bad_param(c, slice_str(name));
+	return true;
+}
+
 /* Why no transaction may begin, or REPLY_NONE. */
 static enum reply
-mail_refusal(const struct session *s, const struct command *c)
+mail_refusal(const struct session *s, struct command *c)
 {
+	if (is_dsn_refused(s, c))
+		return REPLY_UNKNOWN_PARAM;
 	if (listener_tls(s->listener) == LISTEN_TLS_REQUIRE && !s->secured)
 		return REPLY_TLS_FIRST;
 	if (s->mails >= proc_conf->max_mails)
@@ -288,7 +311,9 @@ refuse_rcpt(struct session *s, const struct command *c, enum reply r)
 static void
 run_rcpt(struct session *s, struct command *c)
 {
-	if (s->tx->nrcpt >= proc_conf->max_rcpt)
+	if (is_dsn_refused(s, c))
+		refuse_rcpt(s, c, REPLY_UNKNOWN_PARAM);
+	else if (s->tx->nrcpt >= proc_conf->max_rcpt)
 		refuse_rcpt(s, c, REPLY_TOO_MANY_RCPTS);
 	else if (!(s->tx->body & BODY_SMTPUTF8) && !is_ascii(c))
 		refuse_rcpt(s, c, REPLY_RCPT_UTF8);

@@ -228,6 +228,18 @@ make_room(struct spool *sp)
 	return 0;
 }
 
+/*
+ * What makes room would wait for itself if it had to wait for room: it has half
+ * of the current segment, behind which fates have the other.
+ */
+static bool
+fits_still(const struct spool *sp, const struct spool_append *a)
+{
+	size_t	 n = spool_record_size(a->envelope.n + a->content.n) + SPOOL_BLOCK;
+
+	return a->makes_room && batch_room(sp) >= n + sp->opt.segment_size / 2;
+}
+
 /* Copied forward, which is with its states in front, a record must still fit. */
 static bool
 too_big(const struct spool *sp, const struct spool_append *a)
@@ -257,7 +269,7 @@ spool_append(struct spool *sp, const struct spool_append *a, uint64_t *recno)
 		errno = E2BIG;
 		return -1;
 	}
-	if (make_room(sp) == -1 || spool_grow(&sp->added, sp->nadded,
+	if ((make_room(sp) == -1 && !fits_still(sp, a)) || spool_grow(&sp->added, sp->nadded,
 	    &sp->added_size, sizeof(*sp->added)) == -1 ||
 	    batch_record(sp, &h, parts, 2, &seg, &offset) == -1)
 		return -1;

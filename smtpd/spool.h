@@ -89,6 +89,7 @@ struct spool_append {
 	uint64_t	 big;
 	size_t		 size;
 	uint32_t	 nrcpt;
+	bool		 makes_room;	/* with it others go: taken for longer than mail is */
 };
 int	 spool_append(struct spool *, const struct spool_append *, uint64_t *recno);
 

@@ -83,9 +83,8 @@ batch_begin(struct spool *sp, size_t need)
 	return b;
 }
 
-/* For records in the current segment. */
-static size_t
-room_left(const struct spool *sp)
+size_t
+batch_room(const struct spool *sp)
 {
 	const struct batch	*b = STAILQ_LAST(&sp->batches, batch, entry);
 	const struct segment	*seg = sp->current;
@@ -109,7 +108,7 @@ batch_fate_room(const struct spool *sp)
 	size_t	 each = spool_record_size(sizeof(struct spool_disk_rcpt));
 	size_t	 whole = (sp->opt.segment_size - SPOOL_BLOCK -
 	    sizeof(struct spool_bathead)) / each;
-	size_t	 room = room_left(sp) / each, last = SPOOL_BLOCK / each + 1;
+	size_t	 room = batch_room(sp) / each, last = SPOOL_BLOCK / each + 1;
 	unsigned unused = segment_count(sp, SEG_FREE);
 	unsigned keep = copy_gains(sp) ? SPOOL_RESERVE - 1 : 0;
 

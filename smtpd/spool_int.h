@@ -214,6 +214,7 @@ int		 batch_record(struct spool *, struct spool_rechead *,
 		    const struct slice *parts, size_t nparts, struct segment **, uint64_t *offset);
 int		 batch_fate(struct spool *, const struct fate *);
 int		 batch_without_records(struct spool *);
+size_t		 batch_room(const struct spool *);	/* bytes left in the current segment */
 size_t		 batch_fate_room(const struct spool *);	/* so many fates fit */
 /* Writes all; with sync each is durable before the next, and all that was written before. */
 int		 batch_write(struct spool *, bool sync);

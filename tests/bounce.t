@@ -4,11 +4,13 @@
 # words, as python's parser of mail reads them.
 . tests/lib.sh
 
+PLAIN=$(free_port)
 smtpd_conf <<CONF
 smtp max-message-size 1M
 queue ttl 1h
 bounce warn-interval 1s, 1h
 listen on 127.0.0.1 port $PORT hostname mx.example.org
+listen on 127.0.0.1 port $PLAIN hostname mx.example.org no-dsn
 table users { sender = $USER_NAME, happy = $USER_NAME }
 action "local" maildir "$T/Maildir" alias <users>
 action "never" mda "echo 'it is always so' >&2; exit 64"
@@ -136,6 +138,24 @@ send '' '' nobody@nowhere.test "$never"
 ok "all that is over" wait_for "$PATIENCE" queue_empty
 is "$(ls "$T/Maildir/new")" "" "one warning each hour; NEVER; not of failure; the null sender; one who is not"
 is "$(grep -c 'the notification for <nobody@nowhere.test> cannot be sent: no rule takes mail for it' "$T/log")" 1 "which the log says"
+
+# no-dsn.
+is "$(python3 - "$PLAIN" <<-'PY'
+	import smtplib, sys
+	s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), local_hostname="client.test")
+	s.ehlo()
+	print(s.has_extn("dsn"), *s.mail("a@example.org", ["RET=HDRS"]))
+	print(*s.mail("a@example.org", ["ENVID=x"]))
+	print(s.mail("a@example.org")[0], *s.rcpt("happy@example.org", ["NOTIFY=NEVER"]))
+	print(*s.rcpt("happy@example.org", ["ORCPT=rfc822;a@b"]))
+	print(s.rcpt("happy@example.org")[0])
+	PY
+)" "\
+False 555 b'5.5.4 Invalid command arguments: unsupported parameter RET'
+555 b'5.5.4 Invalid command arguments: unsupported parameter ENVID'
+250 555 b'5.5.4 Invalid command arguments: unsupported parameter NOTIFY'
+555 b'5.5.4 Invalid command arguments: unsupported parameter ORCPT'
+250" "a listener with no-dsn"
 
 # In the stream.
 is "$(rptfilter 'event == message-bounce' "$T/report" | rptcut -f kind,recipient | sort | uniq -c | sed 's/^ *//')" "\

@@ -52,6 +52,8 @@ while [ $i -lt "$KILLS" ]; do
 		    "$PORT" >>"$T/load" 2>&1 &
 		load_pid=$!
 	fi
+	# The first one meets a daemon at work.
+	[ $i -gt 0 ] || wait_for "$PATIENCE" test -s "$T/ids"
 	sleep 0.$(random 4)$(random 10)
 	kill_one || break
 	i=$((i + 1))

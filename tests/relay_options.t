@@ -3,7 +3,7 @@
 # What the options of a relay action do, seen by the server that mail goes to:
 # one daemon sends, as smtpd.conf(5) says, and another one takes all.
 . tests/lib.sh
-plan 22
+plan 23
 
 make_cert
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
@@ -50,6 +50,7 @@ action smtps relay host smtps://localhost:$PORT_SMTPS ca own
 action untrusted relay host smtp+tls://localhost:$PORT_TLS
 action misnamed relay host smtp+tls://localhost:$PORT_OTHER ca other
 action lenient relay host smtp+tls://localhost:$PORT_OTHER tls no-verify
+action unlike relay host smtp+tls://localhost:$PORT_OTHER tls no-verify
 action routed relay domain <routes> ca own
 action srs relay host smtp://127.0.0.1:$PORT_PLAIN srs
 action from relay host smtp://127.0.0.1:$PORT_PLAIN mail-from bounces@out.example
@@ -64,6 +65,7 @@ match for domain smtps.example action smtps
 match for domain untrusted.example action untrusted
 match for domain misnamed.example action misnamed
 match for domain lenient.example action lenient
+match for domain unlike.example action unlike
 match for domain { routed.example, "*.routed.example" } action routed
 match for domain srs.example action srs
 match for domain from.example action from
@@ -123,6 +125,9 @@ ok "smtp+tls: a certificate that the system does not know waits" \
 mail bob@misnamed.example
 ok "and one for another name" wait_for "$PATIENCE" deferred misnamed 'name'
 ok "neither is sent" test ! -e "$T/got.done"
+takes bob@unlike.example
+not_deferred() { ! deferred "$@"; }
+ok "which other actions do not have to wait for" not_deferred unlike .
 
 takes bob@srs.example
 rewritten=$(envelope_from)

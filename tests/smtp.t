@@ -10,7 +10,7 @@ chats=${CHATS:-$(ls tests/smtp/*.chat)}
 plan $(($(for chat in $chats; do ls "${chat%.chat}".*; done | wc -l) + 4))
 
 make_cert
-for name in PORT_TLS PORT_REQUIRE PORT_SMTPS; do
+for name in PORT_TLS PORT_REQUIRE PORT_SMTPS PORT_NO_DSN; do
 	eval "$name=$(free_port)"
 done
 
@@ -25,6 +25,7 @@ conf()
 		listen on 127.0.0.1 port $PORT_TLS tls pki "mx" hostname "mx.example.org"
 		listen on 127.0.0.1 port $PORT_REQUIRE tls-require pki "mx" hostname "mx.example.org"
 		listen on 127.0.0.1 port $PORT_SMTPS smtps pki "mx" hostname "mx.example.org"
+		listen on 127.0.0.1 port $PORT_NO_DSN no-dsn hostname "mx.example.org"
 		smtp max-message-size 20480
 		smtp limit max-rcpt 5
 		smtp limit max-mails 10
@@ -51,6 +52,7 @@ play()
 	if perl tests/chat -c "$T/cert.pem" -r "$T/founding" -r "$T/newest" \
 	    -l plain="127.0.0.1:$PORT" -l tls="127.0.0.1:$PORT_TLS" \
 	    -l require="127.0.0.1:$PORT_REQUIRE" -l smtps="127.0.0.1:$PORT_SMTPS" \
+	    -l no_dsn="127.0.0.1:$PORT_NO_DSN" \
 	    -l socket="$SMTPD_CONTROL.submit" "$1" >"$T/out" 2>&1; then
 		pass "$1"
 	else

@@ -5,7 +5,7 @@
 . tests/join.sh
 
 cd "$T" || exit 1
-plan 17
+plan 18
 
 # -- what the queue says of envelopes ------------------------------------------
 
@@ -49,6 +49,18 @@ fate()
 	echo "envelope-$1|$2|${2}0000000$3|relay|${5-1}|${6-0.250000}|${next}192.0.2.3:25|$4|250 a|b" |
 	    lines 0.7 queue 0
 }
+# refused MSGID ADDRESS: one that the other server does not take, which has no envelope there
+refused()
+{
+	lines 0.7 smtp-out 2 <<END
+link-connect|mx|pass|192.0.2.2:1|192.0.2.3:25
+tx-begin|$1
+tx-mail|$1|ok|sender@a
+tx-rcpt|$1|permfail|$2
+tx-rollback|$1
+link-disconnect
+END
+}
 of_messages=msgid,status,sender,recipient,fate,delay,attempts,mark
 
 { received 0000000a x@b y@b; fate delivered 0000000a 1 x@b; fate failed 0000000a 2 y@b 3 9.5; } >quirk
@@ -57,6 +69,9 @@ joined "the queue's fates, delays and attempts" \
 fate delivered 0000000a 2 y@b >>quirk
 joined "nothing is learnt twice" \
     "0000000a failed sender@a x@b,y@b delivered,failed 0.250000,9.500000 1,3 -" $of_messages -m
+{ received 0000000a x@b; fate failed 0000000a 1 x@b; refused 0000000a x@b; } >quirk
+joined "nor from the session of a refusal that comes behind it" \
+    "0000000a failed sender@a x@b failed 0.250000 1 -" $of_messages -m
 { received 0000000a x@b; fate deferred 0000000a 1 x@b; sent 0000000a 1 x@b
   fate delivered 0000000a 1 x@b 2 60.5; } >quirk
 joined "the session that sent it and the queue: one message" \

@@ -170,6 +170,8 @@ static const struct {
 	    "f:1:16: token \"alias\": belongs to an action that delivers (maildir, mda), not to relay\n" },
 	{ "action a relay via h\nmatch for any action a\n",
 	    "f:1:16: token \"via\": is now written host\n" },
+	{ "action a relay no-verify\nmatch for any action a\n",
+	    "f:1:16: token \"no-verify\": is now said as tls no-verify\n" },
 	{ "action a relay filter x\nmatch for any action a\n",
 	    "f:1:16: token \"filter\": not supported yet (option of relay)\n" },
 	{ "action a relay hots h\nmatch for any action a\n",

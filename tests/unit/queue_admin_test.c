@@ -53,6 +53,24 @@ test_admin(void **state)
 	all_gone();
 }
 
+/* Removed while it runs, and then it fails for good: nobody is told. */
+static void
+test_removed(void **state)
+{
+	struct envelope		*e = send_to("a.example", 360000);
+	struct admin_count	 n;
+
+	(void)state;
+	round_trip();
+	assert_int_equal(admin_envelopes(ADMIN_REMOVE, e->evpid, &n), 0);
+	assert_int_equal(n.busy, 1);
+	answer_all(JOB_PERMFAIL, 0);
+	assert_int_equal(last_state(), SPOOL_REMOVED);
+	assert_int_equal(reported.event, EV_ENVELOPE_REMOVED);
+	assert_int_equal(nbounces, 0);
+	all_gone();
+}
+
 /* All of it: what waits, what is ready, what is paused; a message goes with its last envelope. */
 static void
 test_admin_all(void **state)
@@ -88,6 +106,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_setup(test_admin, setup),
+		cmocka_unit_test_setup(test_removed, setup),
 		cmocka_unit_test_setup(test_admin_all, setup),
 	};
 

@@ -484,7 +484,7 @@ test_own(void **state)
 	    .sender = SLICE(""), .helo = SLICE("h"), .src = SLICE("local"),
 	    .content = SLICE("x") };
 	struct ipc_commit	 own = c;
-	uint32_t		 kept = commit_own(), dropped = commit_own();
+	uint32_t		 kept = commit_own(true), dropped = commit_own(false);
 
 	(void)state;
 	assert_int_not_equal(kept, 0);
@@ -515,7 +515,7 @@ test_own(void **state)
 	assert_false(commit_is_open(dropped));
 	connect_peer(PROC_LOOKUP, &to_lookup, &lookup);
 	/* One that the disk refuses. */
-	own.msgid = commit_own();
+	own.msgid = commit_own(true);
 	envelope(own.msgid, "alice", "a");
 	hear();
 	commit_begin(&own);

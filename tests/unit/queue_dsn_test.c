@@ -38,7 +38,9 @@ test_status(void **state)
 		{ SLICE(""), SLICE("5.6.7 needs SMTPUTF8"),	DSN_FAILED, false, "5.6.7" },
 		{ SLICE("mx"), SLICE("451 4.3.0 later"),	DSN_FAILED, true, "5.4.7" },
 		{ SLICE("mx"), SLICE("451 4.3.0 later"),	DSN_DELAYED, false, "4.3.0" },
-		{ SLICE("mx"), SLICE("connect: refused"),	DSN_DELAYED, false, "4.0.0" },
+		{ SLICE("mx"), SLICE("connect: refused"),	DSN_DELAYED, false, "4.4.1" },
+		{ SLICE("mx"), SLICE("banner: timed out"),	DSN_DELAYED, false, "4.4.2" },
+		{ SLICE("mx"), SLICE("connect: refused"),	DSN_FAILED, true, "5.4.7" },
 		{ SLICE("mx"), SLICE("250 2.6.0 queued"),	DSN_RELAYED, false, "2.6.0" },
 		{ SLICE(""), SLICE(""),				DSN_DELIVERED, false, "2.0.0" },
 		{ SLICE("mx"), SLICE("4"),			DSN_FAILED, false, "5.0.0" },
@@ -77,6 +79,33 @@ has(const char *text, const char *what, bool yes)
 {
 	if ((strstr(text, what) != NULL) != yes)
 		fail_msg("%s in: %s", what, text);
+}
+
+/* What a host did not say is not put into its mouth. */
+static void
+test_words(void **state)
+{
+	static const struct {
+		struct slice	 reply;
+		const char	*words, *code;
+	} rows[] = {
+		{ SLICE("450 later"),		"    host mx said:\n    450 later\n",
+		    "Diagnostic-Code: smtp;450 later\n" },
+		{ SLICE("connect: refused"),	"    host mx:\n    connect: refused\n",
+		    "Diagnostic-Code: x-pipepost;connect: refused\n" },
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < nitems(rows); i++) {
+		const struct dsn_rcpt	 r = { .dest = SLICE("a@b.example"), .host = SLICE("mx"),
+		    .reply = rows[i].reply, .action = DSN_DELAYED };
+		char			*text = write_one(&r, SLICE("s@example.org"), SLICE(""), false);
+
+		has(text, rows[i].words, true);
+		has(text, rows[i].code, true);
+		free(text);
+	}
 }
 
 /* Control bytes of a peer make no line, 8-bit ones only where they may. */
@@ -142,6 +171,9 @@ test_returned(void **state)
 		    rows[i].full);
 
 		has(text, rows[i].returned, true);
+		/* Their whole is 8bit if they are. */
+		has(text, "\"\nContent-Transfer-Encoding: 8bit\n\nThis is",
+		    strstr(rows[i].returned, "8bit") != NULL);
 		free(text);
 	}
 }
@@ -171,6 +203,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_returned),

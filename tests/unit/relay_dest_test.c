@@ -60,10 +60,11 @@ remembers_the_dead(void **state)
 static void
 hears_what_dns_says(void **state)
 {
-	static const struct { enum resolved r; const char *result; } rows[] = {
-		{ RESOLVED_NONE, "1 permfail : 550 5.1.2 No such domain, or no host of it has an address: server.example\n" },
-		{ RESOLVED_NULLMX, "1 permfail : 556 5.1.10 The domain takes no mail\n" },
-		{ RESOLVED_TEMPFAIL, "1 tempfail unreached : 451 4.4.3 Temporary DNS failure: server.example\n" },
+	static const struct { const char *action; enum resolved r; const char *result; } rows[] = {
+		{ "gone", RESOLVED_NONE, "1 tempfail unreached : 451 4.3.5 The host gone.example has no address: server.example\n" },
+		{ "mx", RESOLVED_NONE, "1 permfail : 550 5.1.2 No such domain, or no host of it has an address: server.example\n" },
+		{ "mx", RESOLVED_NULLMX, "1 permfail : 556 5.1.10 The domain takes no mail\n" },
+		{ "mx", RESOLVED_TEMPFAIL, "1 tempfail unreached : 451 4.4.3 Temporary DNS failure: server.example\n" },
 	};
 	size_t	 i;
 
@@ -71,7 +72,7 @@ hears_what_dns_says(void **state)
 	for (i = 0; i < nitems(rows); i++) {
 		world_begin();
 		world.resolved = rows[i].r;
-		run("mx", NULL, NULL, rows[i].result);
+		run(rows[i].action, NULL, NULL, rows[i].result);
 	}
 }
 
@@ -314,6 +315,7 @@ static const char	 conf[] =
 	"srs key \"secret\"\n"
 	"listen on 127.0.0.5 port 4025\n"
 	"action r relay host \"smtp://127.0.0.1:PORT\"\n"
+	"action gone relay host gone.example\n"
 	"action two relay host \"smtp://127.0.0.1:PORT\" messages 2 connections 1\n"
 	"action slow relay host \"smtp://127.0.0.1:PORT\" rate 1/s\n"
 	"action mx relay\n"

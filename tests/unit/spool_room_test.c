@@ -88,6 +88,60 @@ test_full_disk(void **state)
 	spool_close(sp);
 }
 
+static int
+add_notification(struct spool *sp, uint64_t *recno)
+{
+	struct spool_append	 a = { .envelope = slice_make("env", 3), .content = slice_make(body, 1000),
+	    .size = 1000, .nrcpt = 1, .makes_room = true };
+
+	return spool_append(sp, &a, recno);
+}
+
+/*
+ * All that is there has failed, and goes when its notification is stored: that
+ * has room, and leaves some for fates however many there are.
+ */
+static void
+test_makes_room(void **state)
+{
+	struct spool	*sp = open_spool(64);
+	uint64_t	 r[100], own[1000];
+	unsigned	 n, i, most;
+
+	(void)state;
+	no_room = true;
+	assert_int_equal(tries(sp), 1);
+	for (n = 0; add(sp, 5000, 1, &r[n]) == 0; n++)
+		assert_int_equal(spool_flush(sp), 0);
+	assert_int_equal(stat_of(sp).full, 1);
+	/* Nobody takes them, so that room ends. */
+	for (most = 0; add_notification(sp, &own[most]) == 0; most++) {
+		assert_int_equal(spool_flush(sp), 0);
+		assert_true(most < 100);
+	}
+	assert_int_equal(errno, ENOSPC);
+	assert_true(most > 0);
+	assert_int_equal(stat_of(sp).segments_free, 2);
+	/* Those that were stored take their mail along, and are delivered. */
+	for (i = 0; i < most && i < n; i++) {
+		done(sp, r[i], 0);
+		done(sp, own[i], 0);
+	}
+	assert_int_equal(spool_flush(sp), 0);
+	work(sp);
+	assert_int_equal(stat_of(sp).full, 0);
+	for (; i < n; i++) {
+		assert_int_equal(add_notification(sp, &own[i]), 0);
+		assert_int_equal(spool_flush(sp), 0);
+		done(sp, r[i], 0);
+		assert_int_equal(spool_flush(sp), 0);
+		work(sp);
+	}
+	assert_int_equal(add(sp, 20000, 1, &r[0]), 0);
+	assert_int_equal(spool_flush(sp), 0);
+	spool_close(sp);
+}
+
 /*
  * A burst of 800 messages of 110 KB, each turn some of them, nothing delivered
  * meanwhile: the disk has room, so none is refused.
@@ -206,7 +260,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_once_a_minute), T(test_full_disk), T(test_burst),
+		T(test_once_a_minute), T(test_full_disk), T(test_makes_room), T(test_burst),
 		T(test_faster_burst), T(test_no_growth), T(test_too_big),
 	};
 

@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Kills processes of the daemon at random moments while mail fails for good:
+# of every message that was answered with 250 its sender is told at the end.
+# KILLS=N sets how many; SEED=N repeats a run.
+. tests/lib.sh
+plan 6
+
+KILLS=${KILLS:-8}
+SEED=${SEED:-$$}
+note "KILLS=$KILLS SEED=$SEED"
+
+smtpd_conf <<CONF
+smtp limit max-mails 1000000
+listen on 127.0.0.1 port $PORT
+action "local" maildir "$T/Maildir"
+action "never" mda "exit 64"
+match from any for domain "never.test" action "never"
+match from any for domain "example.org" action "local"
+CONF
+ok "the daemon starts" smtpd_start
+
+# Each message has an ENVID, which is printed when it is accepted.
+load()
+{
+	python3 - "$PORT" "$USER_NAME" >>"$T/ids" 2>>"$T/load" <<-'PY'
+	import smtplib, sys, time
+	port, user = int(sys.argv[1]), sys.argv[2]
+	start, i = time.time_ns(), 0
+	while time.time_ns() - start < 60e9:
+	    try:
+	        s = smtplib.SMTP("127.0.0.1", port, local_hostname="client.test", timeout=20)
+	        s.ehlo()
+	        while True:
+	            i += 1
+	            envid = "%d.%d" % (start, i)
+	            s.mail(user + "@example.org", ["ENVID=" + envid])
+	            s.rcpt(user + "@never.test")
+	            if s.data(b"Subject: x\r\n\r\nx\r\n")[0] == 250:
+	                print(envid, flush=True)
+	            time.sleep(0.02)
+	    except (OSError, smtplib.SMTPException):
+	        time.sleep(0.1)
+	PY
+}
+
+# A number below $1, from the seed.
+random()
+{
+	SEED=$(((SEED * 1103515245 + 12345) % 2147483648))
+	echo $((SEED / 65536 % $1))
+}
+
+# The victim: one of the children, now and then the parent.
+kill_one()
+{
+	kids=$(children)
+	n=$(echo "$kids" | wc -l)
+	r=$(random $((n + 1)))
+	if [ "$r" = "$n" ]; then
+		kill -9 "$smtpd_pid"
+		wait "$smtpd_pid" 2>/dev/null
+		wait_for "$PATIENCE" pids_gone $kids || note "children outlive the parent: $kids"
+		smtpd_start || return 1
+	else
+		kill -9 "$(echo "$kids" | sed -n "$((r + 1))p")" 2>/dev/null
+	fi
+	return 0
+}
+
+load &
+load_pid=$!
+i=0
+while [ $i -lt "$KILLS" ]; do
+	sleep 0.$(random 9)$(random 10)
+	kill_one || break
+	i=$((i + 1))
+done
+is "$i" "$KILLS" "$KILLS processes were killed and the daemon came back"
+kill "$load_pid" 2>/dev/null
+wait "$load_pid" 2>/dev/null
+
+smtpd_stop || note "forced to stop"
+smtpd_start
+# What a kill has put off is tried soon.
+empty()
+{
+	"$SMTPCTL" schedule all
+	queue_empty
+}
+ok "the queue runs empty" wait_for $((PATIENCE * 4)) empty
+
+sort "$T/ids" >"$T/accepted"
+cat "$T"/Maildir/new/* | sed -n 's/^Original-Envelope-Id: //p' | sort >"$T/told"
+note "accepted $(wc -l <"$T/accepted"), told $(wc -l <"$T/told"), twice $(uniq -d "$T/told" | wc -l)"
+ok "messages were accepted" test -s "$T/accepted"
+is "$(comm -23 "$T/accepted" "$T/told" | wc -l)" 0 "every sender is told"
+ok "the daemon stops" smtpd_stop
