@@ -177,7 +177,7 @@ answer_line(struct job *j, const struct fcrdns_result *r)
 	struct slice	 old_name = slice_make(j->text + j->rdns, j->fcrdns - j->rdns - 1);
 	struct slice	 old_word = slice_make(j->text + j->fcrdns, j->rest - j->fcrdns);
 	struct slice	 name = slice_str(r->name);
-	struct slice	 word = slice_str(fcrdns_names[iprev_words[r->verdict]]);
+	struct slice	 word = slice_str(fcrdns_names[iprev_word(r->verdict)]);
 
 	if (name.n == 0 && (r->verdict != IPREV_TEMPERROR || old_name.n == 0))
 		name = SLICE(UNKNOWN);

@@ -20,13 +20,6 @@ const char *const	 iprev_names[IPREV_MAX] = {
 	[IPREV_TEMPERROR]	= "temperror",
 };
 
-const enum fcrdns	 iprev_words[IPREV_MAX] = {
-	[IPREV_PASS]		= FCRDNS_PASS,
-	[IPREV_FAIL]		= FCRDNS_FAIL,
-	[IPREV_PERMERROR]	= FCRDNS_FAIL,
-	[IPREV_TEMPERROR]	= FCRDNS_ERROR,
-};
-
 /* A name of the address. */
 struct forward {
 	struct fcrdns_query	*of;

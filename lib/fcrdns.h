@@ -11,8 +11,14 @@
 
 enum iprev { IPREV_PASS, IPREV_FAIL, IPREV_PERMERROR, IPREV_TEMPERROR, IPREV_MAX };
 extern const char *const iprev_names[IPREV_MAX];
+
 /* The word that reports have for it. */
-extern const enum fcrdns iprev_words[IPREV_MAX];
+static inline enum fcrdns
+iprev_word(enum iprev verdict)
+{
+	return verdict == IPREV_PASS ? FCRDNS_PASS :
+	    verdict == IPREV_TEMPERROR ? FCRDNS_ERROR : FCRDNS_FAIL;
+}
 
 #define FCRDNS_PTRS	10	/* names that are tried, RFC 8601 says to limit them */
 

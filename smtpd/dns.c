@@ -143,7 +143,7 @@ rdns_cb(const struct fcrdns_result *r, void *arg)
 	struct ipc_resolved	 m = {
 		.id = q->id,
 		.result = RESOLVED_OK,
-		.fcrdns = iprev_words[r->verdict],
+		.fcrdns = iprev_word(r->verdict),
 		.text = slice_str(r->name),
 	};
 
