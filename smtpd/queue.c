@@ -345,6 +345,16 @@ from_parent(struct ipc *ipc, struct ipc_msg *msg)
 	}
 }
 
+/* A notification would never end if smtp could end its transaction. */
+static bool
+is_of_smtp(uint32_t msgid)
+{
+	if (!commit_is_own(msgid))
+		return true;
+	log_warnx("smtp names message %08x, which is a notification", msgid);
+	return false;
+}
+
 static void
 from_smtp(struct ipc *ipc, struct ipc_msg *msg)
 {
@@ -363,12 +373,12 @@ from_smtp(struct ipc *ipc, struct ipc_msg *msg)
 			commit_content(msgid, piece);
 		break;
 	case IPC_COMMIT:
-		if (ipc_get_commit(ipc, msg, &c))
+		if (ipc_get_commit(ipc, msg, &c) && is_of_smtp(c.msgid))
 			commit_begin(&c);
 		break;
 	case IPC_DISCARD:
 		msgid = ipc_get_u32(msg);
-		if (ipc_complete(ipc, msg))
+		if (ipc_complete(ipc, msg) && is_of_smtp(msgid))
 			commit_discard(msgid);
 		break;
 	default:

@@ -213,7 +213,8 @@ void		 commit_smtp_met(void);
 void		 commit_smtp_lost(void);
 void		 commit_lookup_lost(void);
 bool		 commit_pending(void);
-bool		 commit_is_open(uint32_t msgid);	/* a transaction has it */
+bool		 commit_is_open(uint32_t msgid);	/* a transaction has it, */
+bool		 commit_is_own(uint32_t msgid);		/* one of commit_own() */
 
 /* -- queue_content.c: a message's content, out of memory or the spool -- */
 

@@ -164,6 +164,14 @@ commit_is_open(uint32_t msgid)
 	return u64map_get(&by_msgid, msgid) != NULL;
 }
 
+bool
+commit_is_own(uint32_t msgid)
+{
+	const struct tx	*tx = u64map_get(&by_msgid, msgid);
+
+	return tx != NULL && tx->own;
+}
+
 /* -- leases, envelopes, content -- */
 
 void

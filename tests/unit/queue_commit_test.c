@@ -497,6 +497,13 @@ test_own(void **state)
 	told.answers = 0;
 	envelope(kept, "alice", "a");
 	hear();
+	/* smtp has no say in it. */
+	discard(kept);
+	commit(kept, 1, 1, "y");
+	hear();
+	assert_true(commit_is_open(kept));
+	assert_int_equal(noticed.ends, 0);
+	assert_int_equal(disk.appended, 0);
 	own.msgid = kept;
 	commit_begin(&own);
 	assert_int_equal(noticed.ends, 0);
