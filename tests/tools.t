@@ -36,23 +36,23 @@ event == tx-rcpt and result != ok
 subsystem == smtp-out
 fcrdns == pass or fcrdns == error
 src in (127.0.0.0/8, 192.0.2.0/24)
-reply ~ '^5' or command ~ '^RCPT'
+reply ~ "^5" or command ~ "^RCPT"
 not msgid
 size > 500
-address.domain == Example.ORG or address.user ~ 'a'
+address.domain == Example.ORG or address.user ~ "a"
 tls
 event in (link-connect, tx-commit, protocol-client)
 version != 0.6
-method == EHLO and identity !~ 'example'
+method == EHLO and identity !~ "example"
 delay > 1 and transport == relay
 attempts < 2 or next
-recipient.user ~ '^a[1-5]'
+recipient.user ~ "^a[1-5]"
 END
 # The Nth question, of chance.
 question()
 {
-	awk -v n="$(awk -v seed="$((SEED * 31 + $1))" 'BEGIN { srand(seed); print int(rand() * 15) + 1 }')" \
-	    'NR == n' "$T/questions"
+	awk -v n="$(awk -v seed="$((SEED * 31 + $1))" "BEGIN { srand(seed); print int(rand() * 15) + 1 }")" \
+	    "NR == n" "$T/questions"
 }
 
 cd "$T" || exit 1
