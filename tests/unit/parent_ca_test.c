@@ -208,9 +208,10 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
+		/* First, while no bundle is loaded: those name the configuration that they came with. */
+		cmocka_unit_test(test_unusable),
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_unusable),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
