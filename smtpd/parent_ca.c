@@ -89,8 +89,10 @@ load_named(const char *name)
 
 	if ((text = parent_file_read(ca->cert, CA_MAX, &st, &n)) == NULL)
 		fatal("ca %s: cert %s", name, ca->cert);
-	if (n == 0)
+	if (n == 0) {
+		free(text);
 		fatalx("ca %s: cert %s: empty", name, ca->cert);
+	}
 	bundle_add(ca->name, text, n);
 }
 
