@@ -26,9 +26,10 @@ FUZZ_SECONDS =	600
 KILLS =		500
 
 LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcrypto \
-		    libcares libpcre2-8 2>/dev/null || :
+		    libidn2 libcares libpcre2-8 2>/dev/null || :
 BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
-SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto 2>/dev/null || echo -levent -ltls -lcrypto
+SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 2>/dev/null || \
+		    echo -levent -ltls -lcrypto -lidn2
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
@@ -79,7 +80,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
-		smtpd/dns_host.o smtpd/dns_mx.o smtpd/dsn.o \
+		smtpd/dns_host.o smtpd/dns_idn.o smtpd/dns_mx.o smtpd/dsn.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \

@@ -266,15 +266,17 @@ go_on(struct asker *a)
 static void
 question(struct asker *a, const struct ipc_resolve *m)
 {
+	char		 name[DNS_NAME_MAX + 1];
 	struct question	*q;
 
 	if (m->kind > RESOLVE_HOST || m->family > RESOLVE_PREFER6 ||
-	    m->name.n == 0 || memchr(m->name.p, '\0', m->name.n) != NULL) {
+	    m->name.n == 0 || memchr(m->name.p, '\0', m->name.n) != NULL ||
+	    !idn_encode(m->name, name)) {
 		refuse(a->ipc, m->kind, m->id, RESOLVED_NONE, "not a name");
 		return;
 	}
 	if (a->nwaiting == WAITING_MAX || ipc_backlog(a->ipc) > BACKLOG_MAX ||
-	    (q = calloc(1, sizeof(*q) + m->name.n + 1)) == NULL) {
+	    (q = calloc(1, sizeof(*q) + strlen(name) + 1)) == NULL) {
 		refuse(a->ipc, m->kind, m->id, RESOLVED_TEMPFAIL,
 		    "too many questions at once");
 		return;
@@ -284,7 +286,7 @@ question(struct asker *a, const struct ipc_resolve *m)
 	q->kind = m->kind;
 	q->family = m->family;
 	q->since = loop_mono();
-	memcpy(q->name, m->name.p, m->name.n);
+	memcpy(q->name, name, strlen(name));
 	TAILQ_INSERT_TAIL(&a->waiting, q, entry);
 	a->nwaiting++;
 	go_on(a);

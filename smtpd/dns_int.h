@@ -66,4 +66,9 @@ struct mx_query	*mx_ask(struct dns *, const char *domain, enum resolve_family, i
 		    mx_cb, void *arg);
 void		 mx_cancel(struct mx_query *);
 
+/* -- dns_idn.c -- */
+
+/* The name in its ASCII form, in buf of DNS_NAME_MAX + 1 bytes.  false: it has none. */
+bool	idn_encode(struct slice name, char *buf);
+
 #endif

@@ -11,7 +11,7 @@ if [ -z "$PIPEPOST_NETWORK" ] && [ "$(id -u)" = 0 ]; then
 	PIPEPOST_NETWORK=1 exec unshare -n sh "$0" "$@"
 fi
 . tests/lib.sh
-plan 27
+plan 28
 ip link set lo up
 echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 
@@ -32,6 +32,7 @@ self.test MX 60 10 self.host.test
 self.host.test A 60 127.0.0.1
 loop.test ! loop cname
 broken.test ! servfail
+xn--bcher-kva.test MX 60 10 h3.test
 slow.test ! slow 1500
 slow.test MX 60 10 h2.test
 h2.test A 60 127.0.0.2
@@ -65,12 +66,14 @@ async def serve(reader, writer, n, taken):
         if not line:
             break
         if verb == "RCPT":
-            print(n, line[9:-1], file=taken, flush=True)
+            print(n, line.split("<")[1].split(">")[0], file=taken, flush=True)
         if verb == "DATA":
             say("354 go on")
             while (await reader.readline()).rstrip(b"\r\n") != b".":
                 pass
-        say("221 bye" if verb == "QUIT" else "250 ok")
+        if verb == "EHLO":
+            say("250-h%d.test\r\n250-8BITMIME" % n)
+        say({"QUIT": "221 bye", "EHLO": "250 SMTPUTF8"}.get(verb, "250 ok"))
         if verb == "QUIT":
             break
     writer.close()
@@ -125,6 +128,11 @@ send a@here.test 'u@[127.0.0.3]'
 is "$(event 'u@[127.0.0.3]') $(taker 'u@\[127.0.0.3\]')" "envelope-delivered 3" "an address literal"
 send a@here.test u@slow.test
 is "$(event u@slow.test) $(taker u@slow.test)" "envelope-delivered 2" "a DNS that is slow"
+
+# It is xn--bcher-kva.test in the DNS (RFC 5891).
+idn=$(printf 'u@b\303\274cher.test')
+send a@here.test "$idn"
+is "$(event "$idn") $(taker "u@b.*cher.test")" "envelope-delivered 3" "a domain in UTF-8"
 
 # Equal preferences are drawn by lot, each time a destination is looked for.
 send a@here.test u@tie1.test u@tie2.test u@tie3.test u@tie4.test u@tie5.test u@tie6.test u@tie7.test \

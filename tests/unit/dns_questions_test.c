@@ -4,7 +4,7 @@
  * there are; a peer that is gone is forgotten.  Channels and resolver are the
  * test's own.
  */
-/* objects: smtpd/dns.o smtpd/dns_host.o smtpd/log.o */
+/* objects: smtpd/dns.o smtpd/dns_host.o smtpd/dns_idn.o smtpd/log.o */
 #include <sys/socket.h>
 #include <netinet/in.h>
 
