@@ -453,6 +453,13 @@ option_ttl(struct conf_parser *p, const struct conf_word *w, void *arg)
 
 /* -- all of it -- */
 
+static bool
+is_this_host(const char *host)
+{
+	return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+	    strcasecmp(host, "localhost") == 0;
+}
+
 static const char *
 contradiction(struct relay *r)
 {
@@ -462,6 +469,8 @@ contradiction(struct relay *r)
 		return why;
 	if (r->label != NULL && r->auth == NULL)
 		return "the label of the URL is looked up in a table: auth <table>";
+	if (r->label != NULL && r->tls == RELAY_NOTLS && !is_this_host(r->host))
+		return "the password would go in clear: write smtp+tls://LABEL@host";
 	if (r->auth != NULL && r->label == NULL && r->domain == NULL)
 		return "auth needs a label to look up: host \"smtp+tls://LABEL@host\"";
 	return NULL;

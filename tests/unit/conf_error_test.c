@@ -122,6 +122,8 @@ static const struct {
 	    "f:1:10: token \"relay\": the label of the URL is looked up in a table: auth <table>\n" },
 	{ "action a relay auth { a = b:c }\nmatch for any action a\n",
 	    "f:1:10: token \"relay\": auth needs a label to look up: host \"smtp+tls://LABEL@host\"\n" },
+	{ "action a relay host \"smtp+notls://l@mx.example.org\" auth { l = \"u:p\" }\n",
+	    "f:1:10: token \"relay\": the password would go in clear: write smtp+tls://LABEL@host\n" },
 	{ "action a relay auth { a = secret }\nmatch for any action a\n",
 	    "f:1:34: token \"}\": \"a\": expected \"user:password\"\n" },
 	{ "action a relay auth x\nmatch for any action a\n",
