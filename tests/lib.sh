@@ -121,10 +121,13 @@ wait_for()
 	done
 }
 
+# A port below those that the system gives to clients: none takes it meanwhile.
 free_port()
 {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1,
-	    LocalAddr => "127.0.0.1")->sockport'
+	perl -MIO::Socket::INET -e 'my $s;
+	    $s = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1",
+		LocalPort => 10240 + int(rand(22000))) until $s;
+	    print $s->sockport'
 }
 PORT=$(free_port)
 
