@@ -35,7 +35,7 @@ struct dest;
 struct relay_reply {
 	unsigned	 code;		/* 200 to 599 */
 	struct slice	 text;		/* all lines, CRLFs included */
-	struct slice	 first;		/* first line, code included, without its end */
+	struct slice	 first;		/* first line of that code, code included, without its end */
 };
 
 /*

@@ -332,7 +332,8 @@ run(struct conn *c)
 		}
 		/* What runs may consume or throw away the input. */
 		memcpy(text, r.text.p, r.text.n);
-		r.text.p = r.first.p = text;
+		r.first.p = text + (r.first.p - r.text.p);
+		r.text.p = text;
 		io_consume(&c->io, (size_t)n);
 		states[c->state].reply(c, &r);
 	}

@@ -172,7 +172,7 @@ report_hello(struct conn *c, const struct relay_reply *r)
 		    method_names[c->method], c->helo);
 
 	conn_report_client(c, slice_make(line, (size_t)n));
-	if (relay_reply_result(r) == RESULT_OK)
+	if (r->code / 100 == 2)
 		report_link_identify(&c->source, c->method, slice_str(c->helo));
 	conn_report_server(c, r);
 }
@@ -311,7 +311,9 @@ report_auth_end(struct conn *c, const struct relay_reply *r)
 	static const char *const results[RESULT_MAX] = { "pass", "error", "fail" };
 	const char	*user = c->dest->credentials;
 
-	report_link_auth(&c->source, results[relay_reply_result(r)],
+	/* 334 asks for more than there is. */
+	report_link_auth(&c->source, results[r->code / 100 == 3 ?
+	    RESULT_TEMPFAIL : relay_reply_result(r)],
 	    slice_make(user, strcspn(user, ":")));
 }
 

@@ -182,6 +182,13 @@ authenticates(void **state)
 	    NULL, "1 tempfail unreached 127.0.0.1: 535 no\n");
 	says("link-auth|fail|user\n");
 
+	/* It asks for more than was said: no success. */
+	world_begin();
+	world.answers[QUERY_CREDENTIALS] = "user:pass";
+	run("auth", AUTH("PLAIN") "C AUTH PLAIN AHVzZXIAcGFzcw==\nS 334 more\nC QUIT\nX\n",
+	    NULL, "1 tempfail unreached 127.0.0.1: 334 more\n");
+	says("link-auth|error|user\n");
+
 	world_begin();
 	world.answers[QUERY_CREDENTIALS] = "user:pass";
 	run("auth", AUTH("CRAM-MD5") "C QUIT\nX\n", NULL, "1 tempfail unreached 127.0.0.1: "
