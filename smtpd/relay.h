@@ -26,6 +26,7 @@
 struct conn;
 struct dest;
 
+#define RELAY_HOSTS_FOR	300000000000ULL	/* ns; then dns is asked again */
 #define RELAY_TEXT_MAX	500	/* bytes of a reply that go to the queue */
 
 /* -- replies of a server: relay_reply.c -- */
@@ -145,7 +146,8 @@ struct host {
 	char		 text[ADDR_MAX];	/* "addr:port" */
 	struct sockaddr_storage sa;
 	uint32_t	 preference;
-	bool		 failed;	/* since the addresses were asked for */
+	uint64_t	 failed;	/* monotonic ns; 0: not since the addresses were asked for */
+	bool		 plain;		/* its TLS fails */
 };
 
 enum dest_state {
@@ -186,6 +188,9 @@ struct dest {
 	char		 reply[RELAY_TEXT_MAX + 1];
 };
 
+/* Connections of all destinations; 0: as descriptors allow (tests set it). */
+extern size_t	 relay_conns_max;
+
 /* The destination of an action and a domain; NULL: no memory. */
 struct dest	*dest_get(const struct action *, struct slice route);
 void	dest_add(struct dest *, struct job *);
@@ -200,6 +205,10 @@ void	dest_unreachable(struct dest *, enum job_result, unsigned flags);
 void	dest_ready(struct dest *, struct conn *);
 void	dest_failed(struct dest *, struct conn *, enum job_result, struct slice reply);
 void	dest_gone(struct dest *, struct conn *);
+/* TLS fails there with the words of the action: in clear from now on. */
+void	dest_plain(struct dest *, const struct conn *);
+/* A descriptor is free: for who waits for one. */
+void	dest_feed(void);
 void	dest_success(struct dest *);
 /* What a job is told of a connection that ended with it; true: it was enough, it is not tried again. */
 bool	dest_gives_up(const struct dest *, const struct job *);

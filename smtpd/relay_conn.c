@@ -175,6 +175,7 @@ int
 conn_open(struct dest *d, const struct host *h, const struct sockaddr *from)
 {
 	struct conn	*c = calloc(1, sizeof(*c));
+	int		 error;
 
 	if (c == NULL)
 		return -1;
@@ -183,15 +184,17 @@ conn_open(struct dest *d, const struct host *h, const struct sockaddr *from)
 		arc4random_buf(&c->source.session, sizeof(c->source.session));
 	if (io_connect(&c->io, (const struct sockaddr *)&h->sa, from,
 	    io_event) == -1) {
+		error = errno;
 		report_link_failed(&c->source, slice_str(h->text),
-		    slice_str(strerror(errno)));
+		    slice_str(strerror(error)));
 		free(c);
+		errno = error;
 		return -1;
 	}
 	c->sa = h->sa;
 	strlcpy(c->name, h->name, sizeof(c->name));
 	memcpy(c->text, h->text, sizeof(c->text));
-	c->plain = host_is_plain(slice_str(h->text));
+	c->plain = h->plain || host_is_plain(slice_str(h->text));
 	TAILQ_INSERT_TAIL(&conns, c, entry);
 	nconns++;
 	c->dest = d;
@@ -230,6 +233,7 @@ conn_close(struct conn *c)
 	nconns--;
 	TAILQ_INSERT_TAIL(&graves, c, entry);
 	detach(c);
+	dest_feed();
 }
 
 void
@@ -365,6 +369,15 @@ falls_back(const struct conn *c)
 }
 
 static void
+fall_back(struct conn *c, struct slice why)
+{
+	log_info("relay to %s: %.*s: going on in clear", c->text, (int)why.n,
+	    why.p);
+	dest_plain(c->dest, c);
+	conn_close(c);
+}
+
+static void
 closed(struct conn *c)
 {
 	struct slice	 why = reason(c, io_error(&c->io));
@@ -374,12 +387,9 @@ closed(struct conn *c)
 		    slice_str(io_error(&c->io)));
 	if (c->state == CONN_QUIT)
 		conn_report_client(c, SLICE("QUIT"));
-	if (falls_back(c)) {
-		log_info("relay to %s: %.*s: going on in clear", c->text,
-		    (int)why.n, why.p);
-		host_note_plain(slice_str(c->text));
-		conn_close(c);
-	} else
+	if (falls_back(c))
+		fall_back(c, why);
+	else
 		conn_lost(c, why);
 }
 
@@ -408,7 +418,10 @@ late(struct conn *c)
 		break;
 	default:
 		report_timeout(&c->source);
-		conn_lost(c, reason(c, "timed out"));
+		if (falls_back(c))
+			fall_back(c, reason(c, "timed out"));
+		else
+			conn_lost(c, reason(c, "timed out"));
 	}
 }
 

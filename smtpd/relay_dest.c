@@ -21,13 +21,14 @@
 #define LIMIT_FIRST	2	/* of them, before it has shown what it takes */
 #define GAIN_MAX	256	/* messages for one more, after failures */
 #define TRIES		3	/* connections lost with a message */
-#define HOSTS_FOR	(300 * SECOND)	/* then dns is asked again */
 #define DESCRIPTORS	64	/* not for connections */
 
 static struct u64map		 by_hash;
 static TAILQ_HEAD(, dest)	 starved = TAILQ_HEAD_INITIALIZER(starved);
 static TAILQ_HEAD(, dest)	 spent = TAILQ_HEAD_INITIALIZER(spent);
 static bool			 stopping;
+
+size_t				 relay_conns_max;
 
 static void	dest_run(struct dest *);
 
@@ -242,7 +243,6 @@ void
 dest_found(struct dest *d)
 {
 	d->state = DEST_OPEN;
-	d->tempfailed = false;
 	dest_run(d);
 }
 
@@ -280,10 +280,10 @@ may_use(struct dest *d, struct host *h, bool doubtful)
 {
 	const char	*why;
 
-	if (h->failed)
+	if (h->failed != 0)
 		return false;
 	if ((why = host_failed(slice_str(h->text))) != NULL) {
-		h->failed = true;
+		h->failed = loop_mono();
 		remember_failure(d, JOB_TEMPFAIL, h->name, h->text,
 		    slice_str(why));
 		return false;
@@ -328,15 +328,15 @@ choose_source(struct dest *d, const struct host *h, bool *none)
 static size_t
 conns_max(void)
 {
-	static size_t	 max;
 	struct rlimit	 r;
 
-	if (max != 0)
-		return max;
-	max = 256;
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur > 2 * DESCRIPTORS)
-		max = r.rlim_cur - DESCRIPTORS;
-	return max;
+	if (relay_conns_max != 0)
+		return relay_conns_max;
+	relay_conns_max = 256;
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0)
+		relay_conns_max = r.rlim_cur > 2 * DESCRIPTORS ?
+		    r.rlim_cur - DESCRIPTORS : r.rlim_cur / 2;
+	return relay_conns_max;
 }
 
 static void
@@ -348,19 +348,28 @@ starve(struct dest *d)
 	TAILQ_INSERT_TAIL(&starved, d, starved_entry);
 }
 
-static void
-feed_starved(void)
+void
+dest_feed(void)
 {
-	struct dest	*d = TAILQ_FIRST(&starved);
+	struct dest	*d;
 
-	if (d == NULL || conn_count() >= conns_max())
-		return;
-	TAILQ_REMOVE(&starved, d, starved_entry);
-	d->starved = false;
-	dest_run(d);
+	while (conn_count() < conns_max() && (d = TAILQ_FIRST(&starved)) != NULL) {
+		TAILQ_REMOVE(&starved, d, starved_entry);
+		d->starved = false;
+		dest_run(d);
+		if (d->starved)
+			break;
+	}
 }
 
-/* Tries hosts until a connection is under way; false if there is none to try. */
+/* It is we who have no room, and a connection that ends makes some. */
+static bool
+is_ours(int error)
+{
+	return (error == EMFILE || error == ENFILE) && conn_count() > 0;
+}
+
+/* Tries hosts until a connection is under way; false if there is none to try, or it starves. */
 static bool
 open_one(struct dest *d)
 {
@@ -373,9 +382,13 @@ open_one(struct dest *d)
 		from = choose_source(d, h, &none);
 		if (!none && conn_open(d, h, from) == 0)
 			return true;
+		if (!none && is_ours(errno)) {
+			starve(d);
+			return false;
+		}
 		why = none ? "451 4.4.0 No source address of its family" :
 		    strerror(errno);
-		h->failed = true;
+		h->failed = loop_mono();
 		remember_failure(d, JOB_TEMPFAIL, h->name, h->text,
 		    slice_str(why));
 	}
@@ -392,6 +405,8 @@ open_more(struct dest *d)
 		}
 		if (open_one(d))
 			continue;
+		if (d->starved)
+			return;
 		if (d->nconns == 0 && d->nhosts == 0) {
 			/* They were not to be had again while some were in use. */
 			d->state = DEST_NEW;
@@ -431,13 +446,14 @@ dest_run(struct dest *d)
 	}
 	if (d->state == DEST_NEW) {
 		d->state = DEST_ASKING;
+		d->tempfailed = false;
 		d->reply[0] = '\0';
 		relay_route_find(d);
 		return;
 	}
 	if (d->state != DEST_OPEN || d->nconns >= d->limit || !is_due(d))
 		return;
-	if (loop_mono() - d->resolved > HOSTS_FOR) {
+	if (loop_mono() - d->resolved > RELAY_HOSTS_FOR) {
 		d->state = DEST_ASKING;
 		relay_route_refresh(d);
 	} else
@@ -452,7 +468,7 @@ dest_ready(struct dest *d, struct conn *c)
 	d->nraw--;
 	host_note_success(slice_str(c->text));
 	if (h != NULL)
-		h->failed = false;
+		h->failed = 0;
 }
 
 static bool
@@ -464,6 +480,14 @@ has_ready(const struct dest *d, const struct conn *like)
 		if (c->ready && strcmp(c->text, like->text) == 0)
 			return true;
 	return false;
+}
+
+/* Would any client have met that?  What follows the banner depends on the action. */
+static bool
+concerns_all(const struct dest *d, const struct conn *c)
+{
+	return d->nsrc == 0 && (c->state == CONN_CONNECTING ||
+	    (c->state == CONN_BANNER && !c->secured));
 }
 
 /*
@@ -489,10 +513,23 @@ dest_failed(struct dest *d, struct conn *c, enum job_result result,
 	remember_failure(d, result, c->name, c->text, reply);
 	memcpy(why, reply.p, n);
 	why[n] = '\0';
-	if (result == JOB_TEMPFAIL)
+	if (result == JOB_TEMPFAIL && concerns_all(d, c))
 		host_note_failure(slice_str(c->text), why);
 	if (h != NULL)
-		h->failed = true;
+		h->failed = loop_mono();
+}
+
+void
+dest_plain(struct dest *d, const struct conn *c)
+{
+	const struct relay	*r = &d->relay;
+	struct host		*h = host_of(d, c);
+
+	if (h != NULL)
+		h->plain = true;
+	/* To others its TLS may be good. */
+	if (r->protocols == NULL && r->ciphers == NULL && r->pki == NULL)
+		host_note_plain(slice_str(c->text));
 }
 
 void
@@ -503,7 +540,6 @@ dest_gone(struct dest *d, struct conn *c)
 	if (!c->ready)
 		d->nraw--;
 	dest_run(d);
-	feed_starved();
 }
 
 void

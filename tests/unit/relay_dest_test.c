@@ -4,6 +4,8 @@
  * Destinations: which host is tried and when another, how many connections,
  * what is kept open, options of actions, and the end of the process.
  */
+#include <sys/resource.h>
+
 #include "tests/unit/relay_one.h"
 
 /* -- hosts -- */
@@ -190,6 +192,50 @@ makes_more_with_success(void **state)
 	assert_int_equal(world.naccepted, 4);
 }
 
+/* Who waits for a descriptor gets one when there is one, however the connection ended. */
+static void
+shares_descriptors(void **state)
+{
+	(void)state;
+	world_begin();
+	relay_conns_max = 1;
+	world.scripts[0] = PIPELINING ONE ACCEPTS BYE;
+	world.scripts[1] = world.scripts[2] = PIPELINING ONE ACCEPTS BYE;
+	job("r", 1);
+	job("two", 1);
+	job("slow", 1);
+	world_results(1);
+	world_skip(11);
+	world_results(2);
+	world_skip(11);
+	world_results(3);
+	relay_conns_max = 0;
+}
+
+/* Nothing is wrong with a host if it is we who cannot connect now. */
+static void
+runs_out_of_descriptors(void **state)
+{
+	struct rlimit	 old, none;
+
+	(void)state;
+	world_begin();
+	world.scripts[0] = world.scripts[1] = PIPELINING ONE ACCEPTS BYE;
+	job("r", 1);
+	world_results(1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	job("two", 1);
+	world_settle();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(world.nresults, 1);
+	world_skip(11);
+	world_results(2);
+	assert_string_equal(world.results, TAKEN("127.0.0.1") TAKEN("127.0.0.1"));
+}
+
 static void
 keeps_the_rate(void **state)
 {
@@ -336,6 +382,8 @@ main(void)
 		cmocka_unit_test(keeps_a_connection),
 		cmocka_unit_test(survives_a_closed_idle),
 		cmocka_unit_test(makes_more_with_success),
+		cmocka_unit_test(shares_descriptors),
+		cmocka_unit_test(runs_out_of_descriptors),
 		cmocka_unit_test(keeps_the_rate),
 		cmocka_unit_test(says_what_it_is_told),
 		cmocka_unit_test(asks_the_table_of_domains),
