@@ -65,6 +65,8 @@ struct job_rcpt {
 
 struct job {			/* and its strings and content, in one piece */
 	TAILQ_ENTRY(job) entry;	/* of those that wait in dest */
+	TAILQ_ENTRY(job) all_entry;
+	uint64_t	 began;		/* monotonic ns */
 	struct dest	*dest;
 	struct conn	*conn;		/* that sends it */
 	uint64_t	 id;
@@ -89,6 +91,8 @@ void	relay_job_fetched(struct ipc *, struct ipc_msg *);
 /* Asks for content from an offset; relay_job_fetched() gives it to the connection. */
 void	relay_job_fetch(const struct job *, uint64_t offset);
 void	relay_job_free(struct job *);
+/* Every few seconds: gives up those that are too old, long before the queue gives up relay. */
+void	relay_job_sweep(void);
 /* Looks at content that is here: scanned and what follows it. */
 void	relay_job_scan(struct job *);
 /* The same a piece at a time, from *header true to scanned true. */
@@ -196,6 +200,8 @@ struct dest	*dest_get(const struct action *, struct slice route);
 void	dest_add(struct dest *, struct job *);
 /* It was lost with its connection: first again. */
 void	dest_retry(struct dest *, struct job *);
+/* It has waited too long: back to the queue, and freed. */
+void	dest_late(struct dest *, struct job *);
 /* The next job for a connection that is ready, or NULL. */
 struct job	*dest_take(struct dest *);
 /* Hosts were found, or not: result and dest->reply say why. */

@@ -471,7 +471,11 @@ conn_stop(bool now)
 	struct conn	*c, *next;
 
 	stopping = true;
-	TAILQ_FOREACH_SAFE(c, &conns, entry, next)
-		if (now || !c->end_sent)
-			conn_close(c);
+	TAILQ_FOREACH_SAFE(c, &conns, entry, next) {
+		if (!now && c->end_sent)
+			continue;
+		if (c->job != NULL)
+			relay_tx_lost(c, SLICE("451 4.3.2 smtpd stops"));
+		conn_close(c);
+	}
 }

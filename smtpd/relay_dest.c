@@ -164,6 +164,19 @@ dest_retry(struct dest *d, struct job *j)
 	d->njobs++;
 }
 
+void
+dest_late(struct dest *d, struct job *j)
+{
+	TAILQ_REMOVE(&d->jobs, j, entry);
+	d->njobs--;
+	/* Is anybody there, or do all that come after it wait as long? */
+	relay_job_answer_all(j, JOB_TEMPFAIL,
+	    d->nconns > d->nraw ? 0 : RELAYED_UNREACHED, SLICE(""), SLICE(""),
+	    SLICE("451 4.4.7 It has waited too long for a connection"));
+	relay_job_free(j);
+	judge_spent(d);
+}
+
 bool
 dest_gives_up(const struct dest *d, const struct job *j)
 {

@@ -112,6 +112,7 @@ say_first_hello(struct conn *c)
 void
 hello_named(struct conn *c, struct slice name)
 {
+	bool		 asked = c->state == CONN_SOURCE;
 	const char	*own = c->dest->relay.helo != NULL ?
 			    c->dest->relay.helo : proc_conf->hostname;
 
@@ -121,6 +122,8 @@ hello_named(struct conn *c, struct slice name)
 	} else
 		strlcpy(c->helo, own, sizeof(c->helo));
 	say_first_hello(c);
+	if (asked)
+		io_resume(&c->io);
 }
 
 static void
@@ -142,6 +145,8 @@ find_name(struct conn *c)
 		return;
 	}
 	addr_split(slice_str(c->src), &host, &port);
+	/* Who says more before it is asked is not read. */
+	io_pause(&c->io);
 	conn_enter(c, CONN_SOURCE);
 	relay_ask_table(QUERY_HELO, c->dest->relay.helo_src, host,
 	    source_answered, c);
