@@ -267,6 +267,7 @@ struct conn {
 	struct smtp_ext	 ext;
 	uint64_t	 deadline;	/* monotonic ns */
 	uint64_t	 sent;		/* when the last commands were, wall us */
+	bool		 spoke;		/* they are not even written yet */
 	uint32_t	 messages;	/* sent in it */
 	uint8_t		 state;		/* enum conn_state */
 	uint8_t		 method;	/* enum method, of our greeting */

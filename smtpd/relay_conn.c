@@ -95,6 +95,7 @@ void
 conn_send(struct conn *c, const char *p, size_t n)
 {
 	c->sent = loop_wall();
+	c->spoke = true;
 	io_write(&c->io, p, n);
 }
 
@@ -327,7 +328,13 @@ run(struct conn *c)
 	struct relay_reply	 r;
 	ssize_t			 n;
 
+	c->spoke = false;
 	while (states[c->state].reply != NULL) {
+		if (c->spoke && c->state != CONN_QUIT && io_input(&c->io).n > 0) {
+			/* Who answers before the question would take mail unseen. */
+			conn_lost(c, reason(c, "a reply to what was not asked yet"));
+			return;
+		}
 		if ((n = relay_reply_parse(io_input(&c->io), &r)) == 0)
 			return;
 		if (n == -1) {

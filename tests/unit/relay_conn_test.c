@@ -65,6 +65,13 @@ static const struct row {
 	{ "HELO 5yz", { HELLO "S 550 no\nC HELO client.example\nS 550 never\nC QUIT\nX\n" },
 	    1, "1 permfail 127.0.0.1: 550 never\n" },
 
+	{ "all answers at once, before a question", {
+	    "M 220 mx/250 mx/250 ok/250 ok/354 go/250 taken\nW\n" }, 1,
+	    UNREACHED("EHLO: a reply to what was not asked yet") },
+	{ "the end of data answered with DATA", { PIPELINING ONE
+	    "M 250 ok/250 ok/354 go/250 taken\n" BODY }, 1,
+	    "1 tempfail unsure 127.0.0.1: end of data: a reply to what was not asked yet\n" },
+
 	/* MAIL */
 	{ "MAIL 4yz", { PIPELINING TWO "S 451 later\nS 503 no\nS 503 no\nS 503 no\n" BYE },
 	    2, "1 tempfail 127.0.0.1: 451 later\n2 tempfail 127.0.0.1: 451 later\n" },
@@ -158,7 +165,7 @@ static const struct row {
 	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S bla\n" }, 1,
 	    "1 tempfail unsure 127.0.0.1: end of data: what came is no reply of SMTP\n" },
 	{ "end 3yz: the go-ahead once more takes nothing", { PIPELINING ONE
-	    "S 250 ok\nS 250 ok\nS 354 go\nS 354 go\n" BODY }, 1,
+	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 354 go\n" }, 1,
 	    "1 tempfail unsure 127.0.0.1: 354 go\n" },
 	{ "end refused in several codes: the last one counts", { PIPELINING ONE
 	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 250-taken\nS 554 5.7.1 spam\n" BYE }, 1,
