@@ -353,6 +353,9 @@ struct tls	*relay_tls_client(const struct relay *, bool verify, char *buf, size_
 size_t	relay_auth_plain(const char *credentials, char *buf, size_t size);
 size_t	relay_auth_login(const char *credentials, bool password, char *buf, size_t size);
 
+/* A reply that repeats the password, in clear or base64, becomes its code and stars: it goes to the log, to reports and to senders. */
+void	relay_auth_hide(const char *credentials, struct relay_reply *);
+
 extern struct ipc	*relay_queue;
 
 #endif

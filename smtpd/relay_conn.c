@@ -346,6 +346,9 @@ run(struct conn *c)
 		r.first.p = text + (r.first.p - r.text.p);
 		r.text.p = text;
 		io_consume(&c->io, (size_t)n);
+		if (c->state >= CONN_AUTH && c->dest != NULL &&
+		    c->dest->credentials != NULL)
+			relay_auth_hide(c->dest->credentials, &r);
 		states[c->state].reply(c, &r);
 	}
 }

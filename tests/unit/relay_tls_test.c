@@ -227,6 +227,20 @@ authenticates(void **state)
 	    NULL, "1 tempfail unreached 127.0.0.1: 535 no\n");
 	says("link-auth|fail|user\n");
 
+	/* And no server makes us tell it. */
+	world_begin();
+	world.answers[QUERY_CREDENTIALS] = "user:pass";
+	run("auth", AUTH("PLAIN") "C AUTH PLAIN AHVzZXIAcGFzcw==\nS 535-no:\nS 535 AHVzZXIAcGFzcw==\n"
+	    "C QUIT\nX\n", NULL, "1 tempfail unreached 127.0.0.1: 535 ********\n");
+	says("link-auth|fail|user\nprotocol-server|535 ********\n");
+	world_begin();
+	world.answers[QUERY_CREDENTIALS] = "user:pass";
+	run("auth", AUTH("LOGIN") "C AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC dXNlcg==\n"
+	    "S 334 UGFzc3dvcmQ6\nC cGFzcw==\nS 235 cGFzcw== is right\n"
+	    "C MAIL*\nC RCPT*\nC DATA\nS 550 user with pass\nS 503 no\nS 503 no\n", NULL,
+	    "1 permfail 127.0.0.1: 550 ********\n");
+	assert_null(strstr(world.events, "pass|user\nprotocol-server|235 cGF"));
+
 	/* It asks for more than was said: no success. */
 	world_begin();
 	world.answers[QUERY_CREDENTIALS] = "user:pass";
