@@ -213,8 +213,9 @@ void	dest_failed(struct dest *, struct conn *, enum job_result, struct slice rep
 void	dest_gone(struct dest *, struct conn *);
 /* TLS fails there with the words of the action: in clear from now on. */
 void	dest_plain(struct dest *, const struct conn *);
-/* A descriptor is free: for who waits for one. */
+/* A descriptor is free: for who waits for one.  Does anybody? */
 void	dest_feed(void);
+bool	dest_hungry(void);
 void	dest_success(struct dest *);
 /* What a job is told of a connection that ended with it; true: it was enough, it is not tried again. */
 bool	dest_gives_up(const struct dest *, const struct job *);
@@ -320,6 +321,8 @@ void	conn_report_server(struct conn *, const struct relay_reply *);
 /* The server is unusable from now on: what it holds is tried elsewhere, reply says why. */
 void	conn_lost(struct conn *, struct slice reply);
 size_t	conn_count(void);
+/* Ends one that has nothing to do, if there is one: others need its descriptor. */
+void	conn_spare(void);
 /* Ends all but those that wait for the reply to an end of data, unless now. */
 void	conn_stop(bool now);
 /* Every second: who is late. */

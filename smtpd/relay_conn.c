@@ -302,10 +302,22 @@ conn_next(struct conn *c)
 			c->messages++;
 			return;
 		}
-	if (c->messages < max && !stopping)
+	if (c->messages < max && !stopping && !dest_hungry())
 		conn_enter(c, CONN_IDLE);
 	else
 		conn_quit(c);
+}
+
+void
+conn_spare(void)
+{
+	struct conn	*c;
+
+	TAILQ_FOREACH(c, &conns, entry)
+		if (c->state == CONN_IDLE) {
+			conn_quit(c);
+			return;
+		}
 }
 
 /* -- events -- */

@@ -359,6 +359,13 @@ starve(struct dest *d)
 		return;
 	d->starved = true;
 	TAILQ_INSERT_TAIL(&starved, d, starved_entry);
+	conn_spare();
+}
+
+bool
+dest_hungry(void)
+{
+	return !TAILQ_EMPTY(&starved);
 }
 
 void

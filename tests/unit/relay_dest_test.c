@@ -204,11 +204,12 @@ shares_descriptors(void **state)
 	job("r", 1);
 	job("two", 1);
 	job("slow", 1);
-	world_results(1);
-	world_skip(11);
-	world_results(2);
-	world_skip(11);
 	world_results(3);
+	/* What is kept open for more mail to the same place is less urgent, too. */
+	world_settle();
+	world.scripts[3] = world.scripts[0];
+	job("two", 1);
+	world_results(4);
 	relay_conns_max = 0;
 }
 
@@ -217,6 +218,7 @@ static void
 runs_out_of_descriptors(void **state)
 {
 	struct rlimit	 old, none;
+	int		 next;
 
 	(void)state;
 	world_begin();
@@ -225,14 +227,14 @@ runs_out_of_descriptors(void **state)
 	world_results(1);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none = old;
-	none.rlim_cur = 3;
+	/* Only what is closed can be had. */
+	assert_int_not_equal(next = dup(STDERR_FILENO), -1);
+	close(next);
+	none.rlim_cur = (rlim_t)next;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	job("two", 1);
-	world_settle();
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-	assert_int_equal(world.nresults, 1);
-	world_skip(11);
 	world_results(2);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_string_equal(world.results, TAKEN("127.0.0.1") TAKEN("127.0.0.1"));
 }
 
