@@ -65,9 +65,9 @@ peer_lost(enum process peer, struct ipc *ipc)
 		if (ipc != relay_queue)
 			break;
 		stopping = true;
+		relay_queue = NULL;
 		dest_stop();
 		conn_stop(true);
-		relay_queue = NULL;
 		break;
 	case PROC_LOOKUP:
 	case PROC_DNS:

@@ -26,6 +26,7 @@
 struct conn;
 struct dest;
 
+#define RELAY_HOSTS_FOR	300000000000ULL	/* ns; then dns is asked again */
 #define RELAY_TEXT_MAX	500	/* bytes of a reply that go to the queue */
 
 /* -- replies of a server: relay_reply.c -- */
@@ -35,7 +36,7 @@ struct dest;
 struct relay_reply {
 	unsigned	 code;		/* 200 to 599 */
 	struct slice	 text;		/* all lines, CRLFs included */
-	struct slice	 first;		/* first line, code included, without its end */
+	struct slice	 first;		/* first line of that code, code included, without its end */
 };
 
 /*
@@ -64,6 +65,8 @@ struct job_rcpt {
 
 struct job {			/* and its strings and content, in one piece */
 	TAILQ_ENTRY(job) entry;	/* of those that wait in dest */
+	TAILQ_ENTRY(job) all_entry;
+	uint64_t	 began;		/* monotonic ns */
 	struct dest	*dest;
 	struct conn	*conn;		/* that sends it */
 	uint64_t	 id;
@@ -88,6 +91,8 @@ void	relay_job_fetched(struct ipc *, struct ipc_msg *);
 /* Asks for content from an offset; relay_job_fetched() gives it to the connection. */
 void	relay_job_fetch(const struct job *, uint64_t offset);
 void	relay_job_free(struct job *);
+/* Every few seconds: gives up those that are too old, long before the queue gives up relay. */
+void	relay_job_sweep(void);
 /* Looks at content that is here: scanned and what follows it. */
 void	relay_job_scan(struct job *);
 /* The same a piece at a time, from *header true to scanned true. */
@@ -145,7 +150,8 @@ struct host {
 	char		 text[ADDR_MAX];	/* "addr:port" */
 	struct sockaddr_storage sa;
 	uint32_t	 preference;
-	bool		 failed;	/* since the addresses were asked for */
+	uint64_t	 failed;	/* monotonic ns; 0: not since the addresses were asked for */
+	bool		 plain;		/* its TLS fails */
 };
 
 enum dest_state {
@@ -186,11 +192,16 @@ struct dest {
 	char		 reply[RELAY_TEXT_MAX + 1];
 };
 
+/* Connections of all destinations; 0: as descriptors allow (tests set it). */
+extern size_t	 relay_conns_max;
+
 /* The destination of an action and a domain; NULL: no memory. */
 struct dest	*dest_get(const struct action *, struct slice route);
 void	dest_add(struct dest *, struct job *);
 /* It was lost with its connection: first again. */
 void	dest_retry(struct dest *, struct job *);
+/* It has waited too long: back to the queue, and freed. */
+void	dest_late(struct dest *, struct job *);
 /* The next job for a connection that is ready, or NULL. */
 struct job	*dest_take(struct dest *);
 /* Hosts were found, or not: result and dest->reply say why. */
@@ -200,6 +211,11 @@ void	dest_unreachable(struct dest *, enum job_result, unsigned flags);
 void	dest_ready(struct dest *, struct conn *);
 void	dest_failed(struct dest *, struct conn *, enum job_result, struct slice reply);
 void	dest_gone(struct dest *, struct conn *);
+/* TLS fails there with the words of the action: in clear from now on. */
+void	dest_plain(struct dest *, const struct conn *);
+/* A descriptor is free: for who waits for one.  Does anybody? */
+void	dest_feed(void);
+bool	dest_hungry(void);
 void	dest_success(struct dest *);
 /* What a job is told of a connection that ended with it; true: it was enough, it is not tried again. */
 bool	dest_gives_up(const struct dest *, const struct job *);
@@ -252,6 +268,7 @@ struct conn {
 	struct smtp_ext	 ext;
 	uint64_t	 deadline;	/* monotonic ns */
 	uint64_t	 sent;		/* when the last commands were, wall us */
+	bool		 spoke;		/* they are not even written yet */
 	uint32_t	 messages;	/* sent in it */
 	uint8_t		 state;		/* enum conn_state */
 	uint8_t		 method;	/* enum method, of our greeting */
@@ -304,6 +321,8 @@ void	conn_report_server(struct conn *, const struct relay_reply *);
 /* The server is unusable from now on: what it holds is tried elsewhere, reply says why. */
 void	conn_lost(struct conn *, struct slice reply);
 size_t	conn_count(void);
+/* Ends one that has nothing to do, if there is one: others need its descriptor. */
+void	conn_spare(void);
 /* Ends all but those that wait for the reply to an end of data, unless now. */
 void	conn_stop(bool now);
 /* Every second: who is late. */
@@ -336,6 +355,9 @@ struct tls	*relay_tls_client(const struct relay *, bool verify, char *buf, size_
 /* The arguments of AUTH PLAIN, or a line of AUTH LOGIN; 0: they do not fit. */
 size_t	relay_auth_plain(const char *credentials, char *buf, size_t size);
 size_t	relay_auth_login(const char *credentials, bool password, char *buf, size_t size);
+
+/* A reply that repeats the password, in clear or base64, becomes its code and stars: it goes to the log, to reports and to senders. */
+void	relay_auth_hide(const char *credentials, struct relay_reply *);
 
 extern struct ipc	*relay_queue;
 

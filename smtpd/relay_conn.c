@@ -94,6 +94,7 @@ void
 conn_send(struct conn *c, const char *p, size_t n)
 {
 	c->sent = loop_wall();
+	c->spoke = true;
 	io_write(&c->io, p, n);
 }
 
@@ -174,6 +175,7 @@ int
 conn_open(struct dest *d, const struct host *h, const struct sockaddr *from)
 {
 	struct conn	*c = calloc(1, sizeof(*c));
+	int		 error;
 
 	if (c == NULL)
 		return -1;
@@ -182,15 +184,17 @@ conn_open(struct dest *d, const struct host *h, const struct sockaddr *from)
 		arc4random_buf(&c->source.session, sizeof(c->source.session));
 	if (io_connect(&c->io, (const struct sockaddr *)&h->sa, from,
 	    io_event) == -1) {
+		error = errno;
 		report_link_failed(&c->source, slice_str(h->text),
-		    slice_str(strerror(errno)));
+		    slice_str(strerror(error)));
 		free(c);
+		errno = error;
 		return -1;
 	}
 	c->sa = h->sa;
 	strlcpy(c->name, h->name, sizeof(c->name));
 	memcpy(c->text, h->text, sizeof(c->text));
-	c->plain = host_is_plain(slice_str(h->text));
+	c->plain = h->plain || host_is_plain(slice_str(h->text));
 	TAILQ_INSERT_TAIL(&conns, c, entry);
 	nconns++;
 	c->dest = d;
@@ -229,6 +233,7 @@ conn_close(struct conn *c)
 	nconns--;
 	TAILQ_INSERT_TAIL(&graves, c, entry);
 	detach(c);
+	dest_feed();
 }
 
 void
@@ -296,10 +301,22 @@ conn_next(struct conn *c)
 			c->messages++;
 			return;
 		}
-	if (c->messages < max && !stopping)
+	if (c->messages < max && !stopping && !dest_hungry())
 		conn_enter(c, CONN_IDLE);
 	else
 		conn_quit(c);
+}
+
+void
+conn_spare(void)
+{
+	struct conn	*c;
+
+	TAILQ_FOREACH(c, &conns, entry)
+		if (c->state == CONN_IDLE) {
+			conn_quit(c);
+			return;
+		}
 }
 
 /* -- events -- */
@@ -322,7 +339,13 @@ run(struct conn *c)
 	struct relay_reply	 r;
 	ssize_t			 n;
 
+	c->spoke = false;
 	while (states[c->state].reply != NULL) {
+		if (c->spoke && c->state != CONN_QUIT && io_input(&c->io).n > 0) {
+			/* Who answers before the question would take mail unseen. */
+			conn_lost(c, reason(c, "a reply to what was not asked yet"));
+			return;
+		}
 		if ((n = relay_reply_parse(io_input(&c->io), &r)) == 0)
 			return;
 		if (n == -1) {
@@ -331,8 +354,12 @@ run(struct conn *c)
 		}
 		/* What runs may consume or throw away the input. */
 		memcpy(text, r.text.p, r.text.n);
-		r.text.p = r.first.p = text;
+		r.first.p = text + (r.first.p - r.text.p);
+		r.text.p = text;
 		io_consume(&c->io, (size_t)n);
+		if (c->state >= CONN_AUTH && c->dest != NULL &&
+		    c->dest->credentials != NULL)
+			relay_auth_hide(c->dest->credentials, &r);
 		states[c->state].reply(c, &r);
 	}
 }
@@ -363,6 +390,15 @@ falls_back(const struct conn *c)
 }
 
 static void
+fall_back(struct conn *c, struct slice why)
+{
+	log_info("relay to %s: %.*s: going on in clear", c->text, (int)why.n,
+	    why.p);
+	dest_plain(c->dest, c);
+	conn_close(c);
+}
+
+static void
 closed(struct conn *c)
 {
 	struct slice	 why = reason(c, io_error(&c->io));
@@ -372,12 +408,9 @@ closed(struct conn *c)
 		    slice_str(io_error(&c->io)));
 	if (c->state == CONN_QUIT)
 		conn_report_client(c, SLICE("QUIT"));
-	if (falls_back(c)) {
-		log_info("relay to %s: %.*s: going on in clear", c->text,
-		    (int)why.n, why.p);
-		host_note_plain(slice_str(c->text));
-		conn_close(c);
-	} else
+	if (falls_back(c))
+		fall_back(c, why);
+	else
 		conn_lost(c, why);
 }
 
@@ -406,7 +439,10 @@ late(struct conn *c)
 		break;
 	default:
 		report_timeout(&c->source);
-		conn_lost(c, reason(c, "timed out"));
+		if (falls_back(c))
+			fall_back(c, reason(c, "timed out"));
+		else
+			conn_lost(c, reason(c, "timed out"));
 	}
 }
 
@@ -456,7 +492,11 @@ conn_stop(bool now)
 	struct conn	*c, *next;
 
 	stopping = true;
-	TAILQ_FOREACH_SAFE(c, &conns, entry, next)
-		if (now || !c->end_sent)
-			conn_close(c);
+	TAILQ_FOREACH_SAFE(c, &conns, entry, next) {
+		if (!now && c->end_sent)
+			continue;
+		if (c->job != NULL)
+			relay_tx_lost(c, SLICE("451 4.3.2 smtpd stops"));
+		conn_close(c);
+	}
 }

@@ -127,6 +127,7 @@ content_scan(struct conn *c)
 	j->lines = 0;
 	j->eightbit = j->eightbit_header = false;
 	c->scanning = c->header = true;
+	c->spoiled = false;
 	c->nrcpt = c->accepted = c->nchunks = 0;
 	c->offset = 0;
 	conn_enter(c, CONN_CONTENT);

@@ -20,14 +20,14 @@
 #define LIMIT_FIRST	2	/* of them, before it has shown what it takes */
 #define GAIN_MAX	256	/* messages for one more, after failures */
 #define TRIES		3	/* connections lost with a message */
-#define NOTE_MAX	ADDR_MAX	/* an address and a pointer */
-#define HOSTS_FOR	(300 * SECOND)	/* then dns is asked again */
 #define DESCRIPTORS	64	/* not for connections */
 
 static struct u64map		 by_hash;
 static TAILQ_HEAD(, dest)	 starved = TAILQ_HEAD_INITIALIZER(starved);
 static TAILQ_HEAD(, dest)	 spent = TAILQ_HEAD_INITIALIZER(spent);
 static bool			 stopping;
+
+size_t				 relay_conns_max;
 
 static void	dest_run(struct dest *);
 
@@ -163,6 +163,19 @@ dest_retry(struct dest *d, struct job *j)
 	d->njobs++;
 }
 
+void
+dest_late(struct dest *d, struct job *j)
+{
+	TAILQ_REMOVE(&d->jobs, j, entry);
+	d->njobs--;
+	/* Is anybody there, or do all that come after it wait as long? */
+	relay_job_answer_all(j, JOB_TEMPFAIL,
+	    d->nconns > d->nraw ? 0 : RELAYED_UNREACHED, SLICE(""), SLICE(""),
+	    SLICE("451 4.4.7 It has waited too long for a connection"));
+	relay_job_free(j);
+	judge_spent(d);
+}
+
 bool
 dest_gives_up(const struct dest *d, const struct job *j)
 {
@@ -242,7 +255,6 @@ void
 dest_found(struct dest *d)
 {
 	d->state = DEST_OPEN;
-	d->tempfailed = false;
 	dest_run(d);
 }
 
@@ -275,30 +287,20 @@ remember_failure(struct dest *d, enum job_result result, const char *name,
 	d->reply[n] = '\0';
 }
 
-/* What is noted of a host for one action only. */
-static struct slice
-own_note(const struct dest *d, const char *text, char *buf)
-{
-	snprintf(buf, NOTE_MAX, "%s %p", text, (const void *)d->action);
-	return slice_str(buf);
-}
-
 static bool
 may_use(struct dest *d, struct host *h, bool doubtful)
 {
-	char		 buf[NOTE_MAX];
-	struct slice	 all = slice_str(h->text), own = own_note(d, h->text, buf);
 	const char	*why;
 
-	if (h->failed)
+	if (h->failed != 0)
 		return false;
-	if ((why = host_failed(all)) != NULL || (why = host_failed(own)) != NULL) {
-		h->failed = true;
+	if ((why = host_failed(slice_str(h->text))) != NULL) {
+		h->failed = loop_mono();
 		remember_failure(d, JOB_TEMPFAIL, h->name, h->text,
 		    slice_str(why));
 		return false;
 	}
-	return doubtful || (!host_doubtful(all) && !host_doubtful(own));
+	return doubtful || !host_doubtful(slice_str(h->text));
 }
 
 /* The best that may be used, its equals in turn. */
@@ -338,15 +340,15 @@ choose_source(struct dest *d, const struct host *h, bool *none)
 static size_t
 conns_max(void)
 {
-	static size_t	 max;
 	struct rlimit	 r;
 
-	if (max != 0)
-		return max;
-	max = 256;
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur > 2 * DESCRIPTORS)
-		max = r.rlim_cur - DESCRIPTORS;
-	return max;
+	if (relay_conns_max != 0)
+		return relay_conns_max;
+	relay_conns_max = 256;
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0)
+		relay_conns_max = r.rlim_cur > 2 * DESCRIPTORS ?
+		    r.rlim_cur - DESCRIPTORS : r.rlim_cur / 2;
+	return relay_conns_max;
 }
 
 static void
@@ -356,21 +358,37 @@ starve(struct dest *d)
 		return;
 	d->starved = true;
 	TAILQ_INSERT_TAIL(&starved, d, starved_entry);
+	conn_spare();
 }
 
-static void
-feed_starved(void)
+bool
+dest_hungry(void)
 {
-	struct dest	*d = TAILQ_FIRST(&starved);
-
-	if (d == NULL || conn_count() >= conns_max())
-		return;
-	TAILQ_REMOVE(&starved, d, starved_entry);
-	d->starved = false;
-	dest_run(d);
+	return !TAILQ_EMPTY(&starved);
 }
 
-/* Tries hosts until a connection is under way; false if there is none to try. */
+void
+dest_feed(void)
+{
+	struct dest	*d;
+
+	while (conn_count() < conns_max() && (d = TAILQ_FIRST(&starved)) != NULL) {
+		TAILQ_REMOVE(&starved, d, starved_entry);
+		d->starved = false;
+		dest_run(d);
+		if (d->starved)
+			break;
+	}
+}
+
+/* It is we who have no room, and a connection that ends makes some. */
+static bool
+is_ours(int error)
+{
+	return (error == EMFILE || error == ENFILE) && conn_count() > 0;
+}
+
+/* Tries hosts until a connection is under way; false if there is none to try, or it starves. */
 static bool
 open_one(struct dest *d)
 {
@@ -383,9 +401,13 @@ open_one(struct dest *d)
 		from = choose_source(d, h, &none);
 		if (!none && conn_open(d, h, from) == 0)
 			return true;
+		if (!none && is_ours(errno)) {
+			starve(d);
+			return false;
+		}
 		why = none ? "451 4.4.0 No source address of its family" :
 		    strerror(errno);
-		h->failed = true;
+		h->failed = loop_mono();
 		remember_failure(d, JOB_TEMPFAIL, h->name, h->text,
 		    slice_str(why));
 	}
@@ -402,6 +424,8 @@ open_more(struct dest *d)
 		}
 		if (open_one(d))
 			continue;
+		if (d->starved)
+			return;
 		if (d->nconns == 0 && d->nhosts == 0) {
 			/* They were not to be had again while some were in use. */
 			d->state = DEST_NEW;
@@ -441,13 +465,14 @@ dest_run(struct dest *d)
 	}
 	if (d->state == DEST_NEW) {
 		d->state = DEST_ASKING;
+		d->tempfailed = false;
 		d->reply[0] = '\0';
 		relay_route_find(d);
 		return;
 	}
 	if (d->state != DEST_OPEN || d->nconns >= d->limit || !is_due(d))
 		return;
-	if (loop_mono() - d->resolved > HOSTS_FOR) {
+	if (loop_mono() - d->resolved > RELAY_HOSTS_FOR) {
 		d->state = DEST_ASKING;
 		relay_route_refresh(d);
 	} else
@@ -458,13 +483,11 @@ void
 dest_ready(struct dest *d, struct conn *c)
 {
 	struct host	*h = host_of(d, c);
-	char		 note[NOTE_MAX];
 
 	d->nraw--;
 	host_note_success(slice_str(c->text));
-	host_note_success(own_note(d, c->text, note));
 	if (h != NULL)
-		h->failed = false;
+		h->failed = 0;
 }
 
 static bool
@@ -478,15 +501,12 @@ has_ready(const struct dest *d, const struct conn *like)
 	return false;
 }
 
-/*
- * Down for everybody?  What one action asks of it, TLS, a password, a source
- * address, is not to be had there, or not now: that holds back no other.
- */
+/* Would any client have met that?  What follows the banner depends on the action. */
 static bool
-is_down(const struct conn *c)
+concerns_all(const struct dest *d, const struct conn *c)
 {
-	return (c->state == CONN_CONNECTING || c->state == CONN_BANNER) &&
-	    c->dest->nsrc == 0;
+	return d->nsrc == 0 && (c->state == CONN_CONNECTING ||
+	    (c->state == CONN_BANNER && !c->secured));
 }
 
 /*
@@ -498,7 +518,7 @@ dest_failed(struct dest *d, struct conn *c, enum job_result result,
     struct slice reply)
 {
 	struct host	*h = host_of(d, c);
-	char		 why[128], note[NOTE_MAX];
+	char		 why[128];
 	size_t		 n = reply.n < sizeof(why) ? reply.n : sizeof(why) - 1;
 
 	d->gained = 0;
@@ -512,11 +532,23 @@ dest_failed(struct dest *d, struct conn *c, enum job_result result,
 	remember_failure(d, result, c->name, c->text, reply);
 	memcpy(why, reply.p, n);
 	why[n] = '\0';
-	if (result == JOB_TEMPFAIL)
-		host_note_failure(is_down(c) ? slice_str(c->text) :
-		    own_note(d, c->text, note), why);
+	if (result == JOB_TEMPFAIL && concerns_all(d, c))
+		host_note_failure(slice_str(c->text), why);
 	if (h != NULL)
-		h->failed = true;
+		h->failed = loop_mono();
+}
+
+void
+dest_plain(struct dest *d, const struct conn *c)
+{
+	const struct relay	*r = &d->relay;
+	struct host		*h = host_of(d, c);
+
+	if (h != NULL)
+		h->plain = true;
+	/* To others its TLS may be good. */
+	if (r->protocols == NULL && r->ciphers == NULL && r->pki == NULL)
+		host_note_plain(slice_str(c->text));
 }
 
 void
@@ -527,7 +559,6 @@ dest_gone(struct dest *d, struct conn *c)
 	if (!c->ready)
 		d->nraw--;
 	dest_run(d);
-	feed_starved();
 }
 
 void

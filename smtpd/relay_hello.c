@@ -112,6 +112,7 @@ say_first_hello(struct conn *c)
 void
 hello_named(struct conn *c, struct slice name)
 {
+	bool		 asked = c->state == CONN_SOURCE;
 	const char	*own = c->dest->relay.helo != NULL ?
 			    c->dest->relay.helo : proc_conf->hostname;
 
@@ -121,6 +122,8 @@ hello_named(struct conn *c, struct slice name)
 	} else
 		strlcpy(c->helo, own, sizeof(c->helo));
 	say_first_hello(c);
+	if (asked)
+		io_resume(&c->io);
 }
 
 static void
@@ -142,6 +145,8 @@ find_name(struct conn *c)
 		return;
 	}
 	addr_split(slice_str(c->src), &host, &port);
+	/* Who says more before it is asked is not read. */
+	io_pause(&c->io);
 	conn_enter(c, CONN_SOURCE);
 	relay_ask_table(QUERY_HELO, c->dest->relay.helo_src, host,
 	    source_answered, c);
@@ -172,7 +177,7 @@ report_hello(struct conn *c, const struct relay_reply *r)
 		    method_names[c->method], c->helo);
 
 	conn_report_client(c, slice_make(line, (size_t)n));
-	if (relay_reply_result(r) == RESULT_OK)
+	if (r->code / 100 == 2)
 		report_link_identify(&c->source, c->method, slice_str(c->helo));
 	conn_report_server(c, r);
 }
@@ -311,7 +316,9 @@ report_auth_end(struct conn *c, const struct relay_reply *r)
 	static const char *const results[RESULT_MAX] = { "pass", "error", "fail" };
 	const char	*user = c->dest->credentials;
 
-	report_link_auth(&c->source, results[relay_reply_result(r)],
+	/* 334 asks for more than there is. */
+	report_link_auth(&c->source, results[r->code / 100 == 3 ?
+	    RESULT_TEMPFAIL : relay_reply_result(r)],
 	    slice_make(user, strcspn(user, ":")));
 }
 

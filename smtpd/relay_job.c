@@ -6,17 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
 #include "lib/u64map.h"
 #include "smtpd/dsn.h"
 #include "smtpd/log.h"
+#include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/relay.h"
 
 #define CONTENT_BOUND	(64 * 1024 * 1024)	/* held in all; what comes above it is fetched later */
+#define SECOND		1000000000ULL	/* ns */
+#define WAITS		(3600 * SECOND)	/* at most, until it is begun */
+#define TAKES		(6000 * SECOND)	/* at most, until its end is sent; queue waits for 2 hours */
+#define SWEEP		10		/* seconds */
 #define PIECE		(64 * 1024)	/* of content, fetched at once */
 
 static struct u64map	 by_id;
+static TAILQ_HEAD(, job) all = TAILQ_HEAD_INITIALIZER(all);	/* the oldest first */
+static struct event	 sweeper;
 static size_t		 content_bytes;
+
+static void	sweep_later(void);
 
 /* -- from the queue -- */
 
@@ -89,6 +101,66 @@ answer_unread(const struct ipc_relay *m, const char *why)
 	}
 }
 
+/* -- time -- */
+
+/* The next that is late, and of which something can be said. */
+static struct job *
+next_late(void)
+{
+	const uint64_t	 now = loop_mono();
+	struct job	*j;
+
+	TAILQ_FOREACH(j, &all, all_entry) {
+		if (now - j->began < WAITS)
+			break;
+		if (j->conn == NULL ||
+		    (now - j->began >= TAKES && !j->conn->end_sent))
+			return j;
+	}
+	return NULL;
+}
+
+/* A server may take its time for each reply: for all of them it has not so much. */
+void
+relay_job_sweep(void)
+{
+	const struct slice	 why =
+	    SLICE("451 4.4.7 The server takes too long for the message");
+	struct conn	*c;
+	struct job	*j;
+
+	while ((j = next_late()) != NULL)
+		if ((c = j->conn) == NULL)
+			dest_late(j->dest, j);
+		else {
+			relay_job_answer_all(j, JOB_TEMPFAIL, 0,
+			    slice_str(c->name), slice_str(c->text), why);
+			conn_lost(c, why);
+		}
+}
+
+static void
+sweep_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	relay_job_sweep();
+	if (!TAILQ_EMPTY(&all))
+		sweep_later();
+}
+
+static void
+sweep_later(void)
+{
+	static const struct timeval	 tv = { SWEEP, 0 };
+
+	if (!event_initialized(&sweeper))
+		evtimer_assign(&sweeper, loop_base, sweep_cb, NULL);
+	if (!event_pending(&sweeper, EV_TIMEOUT, NULL))
+		event_add(&sweeper, &tv);
+}
+
 void
 relay_job_add(struct ipc *ipc, struct ipc_msg *msg)
 {
@@ -115,6 +187,9 @@ relay_job_add(struct ipc *ipc, struct ipc_msg *msg)
 		free(j);
 		return;
 	}
+	j->began = loop_mono();
+	TAILQ_INSERT_TAIL(&all, j, all_entry);
+	sweep_later();
 	dest_add(d, j);
 }
 
@@ -122,6 +197,7 @@ void
 relay_job_free(struct job *j)
 {
 	u64map_del(&by_id, j->id);
+	TAILQ_REMOVE(&all, j, all_entry);
 	content_bytes -= j->content.n;
 	free(j);
 }
@@ -131,6 +207,8 @@ relay_job_free(struct job *j)
 void
 relay_job_fetch(const struct job *j, uint64_t offset)
 {
+	if (relay_queue == NULL)
+		return;
 	ipc_begin(relay_queue, IPC_FETCH);
 	ipc_put_u64(relay_queue, j->id);
 	ipc_put_u64(relay_queue, offset);
@@ -226,7 +304,8 @@ relay_job_answer(struct job *j, struct job_rcpt *r, enum job_result result,
 		return;
 	r->state = RCPT_DONE;
 	j->left--;
-	ipc_send_relayed(relay_queue, &m);
+	if (relay_queue != NULL)
+		ipc_send_relayed(relay_queue, &m);
 }
 
 void

@@ -12,6 +12,8 @@
 #include "smtpd/relay.h"
 #include "smtpd/table.h"
 
+#define QUESTIONS	16384	/* open at once: a process that is silent gets no more */
+
 struct question {
 	TAILQ_ENTRY(question) entry;
 	uint64_t	 id;
@@ -49,7 +51,7 @@ question_new(enum process peer, relay_answer_cb cb, void *arg)
 	q->peer = peer;
 	q->cb = cb;
 	q->arg = arg;
-	if ((peer == PROC_DNS ? dns : lookup) == NULL ||
+	if ((peer == PROC_DNS ? dns : lookup) == NULL || by_id.used >= QUESTIONS ||
 	    u64map_put(&by_id, q->id, q) == -1) {
 		TAILQ_INSERT_TAIL(&failed, q, entry);
 		loop_again();

@@ -53,7 +53,8 @@ relay_reply_parse(struct slice in, struct relay_reply *r)
 	while (relay_reply_line(&rest, &line) == 1) {
 		if (!is_reply_line(line))
 			return -1;
-		if (r->first.p == NULL)
+		/* Where codes differ the last one counts, and its words tell why. */
+		if (r->first.p == NULL || memcmp(r->first.p, line.p, 3) != 0)
 			r->first = line;
 		code = (unsigned)((line.p[0] - '0') * 100 +
 		    (line.p[1] - '0') * 10 + line.p[2] - '0');

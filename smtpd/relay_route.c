@@ -30,21 +30,21 @@ relay_route_port(const struct relay *r)
 }
 
 static void
-free_hosts(struct dest *d)
+free_hosts(struct host *hosts, uint32_t n)
 {
 	uint32_t	 i;
 
-	for (i = 0; i < d->nhosts; i++)
-		free(d->hosts[i].name);
-	free(d->hosts);
-	d->hosts = NULL;
-	d->nhosts = d->nexthost = 0;
+	for (i = 0; i < n; i++)
+		free(hosts[i].name);
+	free(hosts);
 }
 
 void
 relay_route_free(struct dest *d)
 {
-	free_hosts(d);
+	free_hosts(d->hosts, d->nhosts);
+	d->hosts = NULL;
+	d->nhosts = d->nexthost = 0;
 	free(d->host);
 	free(d->label);
 	if (d->credentials != NULL)
@@ -225,6 +225,39 @@ host_add(struct dest *d, const struct ipc_host *from)
 	return 0;
 }
 
+/* What was found out about a host is not forgotten because dns was asked again. */
+static void
+inherit(struct host *h, const struct host *old, uint32_t n)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(old[i].text, h->text) == 0) {
+			h->plain = old[i].plain;
+			if (loop_mono() - old[i].failed < RELAY_HOSTS_FOR)
+				h->failed = old[i].failed;
+			return;
+		}
+}
+
+/* In place of those it had. */
+static void
+hosts_set(struct dest *d, const struct ipc_host *from, uint32_t n)
+{
+	struct host	*old = d->hosts;
+	uint32_t	 nold = d->nhosts, i;
+
+	if ((d->hosts = calloc(n + 1, sizeof(*d->hosts))) == NULL)
+		fatal("hosts");
+	d->nhosts = 0;
+	for (i = 0; i < n; i++)
+		if (host_add(d, &from[i]) == -1)
+			fatal("hosts");
+	for (i = 0; i < d->nhosts; i++)
+		inherit(&d->hosts[i], old, nold);
+	free_hosts(old, nold);
+}
+
 static bool
 is_own_name(const struct dest *d, const char *name)
 {
@@ -292,7 +325,8 @@ hosts_answered(void *arg, const struct relay_answer *a)
 {
 	struct dest	*d = arg;
 	struct slice	 rest = a->hosts;
-	struct ipc_host	 h;
+	struct ipc_host	 hosts[IPC_HOSTS];
+	uint32_t	 n = 0;
 
 	switch (a->result) {
 	case RESOLVED_OK:
@@ -307,11 +341,9 @@ hosts_answered(void *arg, const struct relay_answer *a)
 		fail(d, JOB_TEMPFAIL, "451 4.4.3 Temporary DNS failure", a->text);
 		return;
 	}
-	if ((d->hosts = calloc(IPC_HOSTS, sizeof(*d->hosts))) == NULL)
-		fatal("hosts");
-	while (d->nhosts < IPC_HOSTS && ipc_host_next(&rest, &h) == 1)
-		if (host_add(d, &h) == -1)
-			fatal("hosts");
+	while (n < IPC_HOSTS && ipc_host_next(&rest, &hosts[n]) == 1)
+		n++;
+	hosts_set(d, hosts, n);
 	hosts_known(d);
 }
 
@@ -322,7 +354,6 @@ ask_hosts(struct dest *d)
 	struct ipc_host		 literal;
 	const char		*host = d->relay.host;
 
-	free_hosts(d);
 	if (host == NULL) {
 		relay_ask_dns(RESOLVE_MX, d->relay.family, slice_str(d->route),
 		    hosts_answered, d);
@@ -334,9 +365,7 @@ ask_hosts(struct dest *d)
 		return;
 	}
 	literal = (struct ipc_host){ 0, slice_str(host), slice_str(host) };
-	if ((d->hosts = calloc(1, sizeof(*d->hosts))) == NULL ||
-	    host_add(d, &literal) == -1)
-		fatal("hosts");
+	hosts_set(d, &literal, 1);
 	hosts_known(d);
 }
 

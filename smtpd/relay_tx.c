@@ -310,8 +310,8 @@ relay_tx_reply(struct conn *c, const struct relay_reply *r)
 		conn_lost(c, r->first);
 		return;
 	}
-	if (all_answered(c)) {
-		/* To nothing that was asked. */
+	if (all_answered(c) || (r->code / 100 == 3 && i <= c->nrcpt)) {
+		/* To nothing that was asked: who says what is not known any more. */
 		conn_report_server(c, r);
 		conn_lost(c, SLICE("envelope: a reply to no command"));
 		return;
@@ -399,7 +399,15 @@ relay_tx_end_reply(struct conn *c, const struct relay_reply *r)
 {
 	bool	 last, failed = relay_reply_result(r) != RESULT_OK;
 
-	if (c->scanning || (c->bdat && content_chunk_reply(c, r)))
+	if (c->scanning)
+		return;
+	if (r->code / 100 == 3) {
+		/* A go-ahead takes nothing: the server and we have lost each other. */
+		conn_report_server(c, r);
+		conn_lost(c, r->first);
+		return;
+	}
+	if (c->bdat && content_chunk_reply(c, r))
 		return;
 	if (c->bdat && failed && r->code != 421 &&
 	    (!c->end_sent || c->nchunks > 0 || c->spoiled || c->accepted == 0)) {

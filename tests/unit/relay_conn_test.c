@@ -60,9 +60,17 @@ static const struct row {
 	    UNREACHED("EHLO: Connection reset by peer") },
 	{ "EHLO 4yz", { HELLO "S 450 later\nC QUIT\nX\n" }, 1, UNREACHED("450 later") },
 	{ "EHLO 421", { HELLO "S 421 later\nX\n" }, 1, UNREACHED("421 later") },
+	{ "EHLO 3yz", { HELLO "S 354 go\nC QUIT\nX\n" }, 1, UNREACHED("354 go") },
 	{ "EHLO closed", { HELLO "X\n" }, 1, UNREACHED("EHLO: connection closed") },
 	{ "HELO 5yz", { HELLO "S 550 no\nC HELO client.example\nS 550 never\nC QUIT\nX\n" },
 	    1, "1 permfail 127.0.0.1: 550 never\n" },
+
+	{ "all answers at once, before a question", {
+	    "M 220 mx/250 mx/250 ok/250 ok/354 go/250 taken\nW\n" }, 1,
+	    UNREACHED("EHLO: a reply to what was not asked yet") },
+	{ "the end of data answered with DATA", { PIPELINING ONE
+	    "M 250 ok/250 ok/354 go/250 taken\n" BODY }, 1,
+	    "1 tempfail unsure 127.0.0.1: end of data: a reply to what was not asked yet\n" },
 
 	/* MAIL */
 	{ "MAIL 4yz", { PIPELINING TWO "S 451 later\nS 503 no\nS 503 no\nS 503 no\n" BYE },
@@ -115,6 +123,10 @@ static const struct row {
 	    "S 250 taken\n" BYE }, 2,
 	    "1 done 127.0.0.1: 250 taken\n2 done 127.0.0.1: 250 taken\n" },
 
+	{ "RCPT 3yz is no answer", { PIPELINING ONE "S 250 ok\nS 354 go\n",
+	    PIPELINING ONE "S 354 go\n", PIPELINING ONE "S 250 ok\nS 354 go\n" }, 1,
+	    "1 tempfail 127.0.0.1: envelope: a reply to no command\n" },
+
 	/* DATA */
 	{ "DATA 4yz", { PIPELINING ONE
 	    "S 250 ok\nS 250 ok\nS 451 later\nC RSET\nS 250 ok\n" BYE }, 1,
@@ -152,6 +164,12 @@ static const struct row {
 	{ "end garbage", { PIPELINING ONE
 	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S bla\n" }, 1,
 	    "1 tempfail unsure 127.0.0.1: end of data: what came is no reply of SMTP\n" },
+	{ "end 3yz: the go-ahead once more takes nothing", { PIPELINING ONE
+	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 354 go\n" }, 1,
+	    "1 tempfail unsure 127.0.0.1: 354 go\n" },
+	{ "end refused in several codes: the last one counts", { PIPELINING ONE
+	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 250-taken\nS 554 5.7.1 spam\n" BYE }, 1,
+	    "1 permfail 127.0.0.1: 554 5.7.1 spam\n" },
 	{ "a reply too many", { PIPELINING ONE
 	    "S 250 ok\nS 250 ok\nS 354 go\n" BODY "S 250 taken\nS 250 ok\n" }, 1,
 	    "1 done 127.0.0.1: 250 taken\n" },
@@ -181,6 +199,11 @@ static const struct row {
 	    MAIL "C RCPT TO:<b@example.org>\nC BDAT 20 LAST\nB Subject: x//.dot/\n"
 	    "S 250 ok\nS 250 ok\nX\n" }, 1,
 	    "1 tempfail unsure 127.0.0.1: end of data: connection closed\n" },
+
+	{ "chunking, 3yz", { OFFERS "S 250-CHUNKING\nS 250 PIPELINING\n"
+	    MAIL "C RCPT TO:<b@example.org>\nC BDAT 20 LAST\nB Subject: x//.dot/\n"
+	    "S 250 ok\nS 250 ok\nS 354 go\n" }, 1,
+	    "1 tempfail unsure 127.0.0.1: 354 go\n" },
 
 	/* SIZE, DSN */
 	{ "SIZE is said", { OFFERS "S 250-SIZE 1000\nS 250 PIPELINING\n"

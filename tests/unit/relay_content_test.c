@@ -247,6 +247,20 @@ survives_a_refused_chunk(void **state)
 	says("LAST\nprotocol-server|503 no\nprotocol-client|RSET\nprotocol-server|250 ok\n");
 	job("r", 1);
 	world_results(2);
+
+	/* The next is one that must be looked at before. */
+	world_begin();
+	world.scripts[0] = HELLO "S 250 CHUNKING\nC MAIL*\nS 250 ok\nC RCPT*\nS 250 ok\nW\n";
+	big_job();
+	swallow("k\r\n");
+	server_write(&servers[0], "552 no\r\n503 no\r\n503 no\r\n503 no\r\n503 no\r\n", 40);
+	servers[0].nin = 0;
+	servers[0].at = "C RSET\nS 250 ok\nC MAIL*\nS 550 never\nW\n";
+	world_results(1);
+	big_job();
+	world_results(2);
+	assert_string_equal(world.results,
+	    "1 permfail 127.0.0.1: 552 no\n1 permfail 127.0.0.1: 550 never\n");
 }
 
 /* -- LMTP -- */

@@ -4,6 +4,8 @@
  * Destinations: which host is tried and when another, how many connections,
  * what is kept open, options of actions, and the end of the process.
  */
+#include <sys/resource.h>
+
 #include "tests/unit/relay_one.h"
 
 /* -- hosts -- */
@@ -191,6 +193,52 @@ makes_more_with_success(void **state)
 	assert_int_equal(world.naccepted, 4);
 }
 
+/* Who waits for a descriptor gets one when there is one, however the connection ended. */
+static void
+shares_descriptors(void **state)
+{
+	(void)state;
+	world_begin();
+	relay_conns_max = 1;
+	world.scripts[0] = PIPELINING ONE ACCEPTS BYE;
+	world.scripts[1] = world.scripts[2] = PIPELINING ONE ACCEPTS BYE;
+	job("r", 1);
+	job("two", 1);
+	job("slow", 1);
+	world_results(3);
+	/* What is kept open for more mail to the same place is less urgent, too. */
+	world_settle();
+	world.scripts[3] = world.scripts[0];
+	job("two", 1);
+	world_results(4);
+	relay_conns_max = 0;
+}
+
+/* Nothing is wrong with a host if it is we who cannot connect now. */
+static void
+runs_out_of_descriptors(void **state)
+{
+	struct rlimit	 old, none;
+	int		 next;
+
+	(void)state;
+	world_begin();
+	world.scripts[0] = world.scripts[1] = PIPELINING ONE ACCEPTS BYE;
+	job("r", 1);
+	world_results(1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	/* Only what is closed can be had. */
+	assert_int_not_equal(next = dup(STDERR_FILENO), -1);
+	close(next);
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	job("two", 1);
+	world_results(2);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_string_equal(world.results, TAKEN("127.0.0.1") TAKEN("127.0.0.1"));
+}
+
 static void
 keeps_the_rate(void **state)
 {
@@ -213,6 +261,62 @@ keeps_the_rate(void **state)
 	for (i = 0; i < 50 && world.nresults < 4; i++)
 		world_turn(100);
 	assert_int_equal(world.nresults, 4);
+}
+
+/* -- time -- */
+
+/* A reply, and what is left of its time goes by. */
+static void
+slowly(unsigned times)
+{
+	while (times-- > 0) {
+		server_write(&servers[0], "250 ok\r\n", 8);
+		world_settle();
+		world_skip(280);
+		relay_job_sweep();
+		world_settle();
+	}
+}
+
+/* The queue waits 2 hours for an answer, then it gives up relay and all that it holds. */
+static void
+answers_in_time(void **state)
+{
+	struct ipc_relay_rcpt	 many[40];
+	struct ipc_relay	 m = { .content = SLICE(CONTENT), .action = SLICE("two") };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < nitems(many); i++)
+		many[i] = (struct ipc_relay_rcpt){ .evpid = i + 1, .dest = SLICE("b@example.org") };
+	world_begin();
+	world.scripts[0] = PIPELINING "W\n";
+	world_job(&m, many, nitems(many));
+	world_settle();
+	job("two", 1);
+	slowly(12);
+	assert_int_equal(world.nresults, 0);
+	slowly(1);
+	assert_string_equal(world.results,
+	    "1 tempfail : 451 4.4.7 It has waited too long for a connection\n");
+	slowly(8);
+	assert_int_equal(world.nresults, 1);
+	slowly(1);
+	assert_int_equal(world.nresults, 41);
+	assert_non_null(strstr(world.results, "\n28 tempfail 127.0.0.1: "
+	    "451 4.4.7 The server takes too long for the message\n"));
+	assert_int_equal(conn_count(), 0);
+
+	/* Nobody says where to. */
+	world_begin();
+	world.dns_silent = true;
+	job("mx", 1);
+	world_settle();
+	world_skip(3700);
+	relay_job_sweep();
+	world_settle();
+	assert_string_equal(world.results, "1 tempfail unreached : "
+	    "451 4.4.7 It has waited too long for a connection\n");
 }
 
 /* -- options -- */
@@ -284,6 +388,38 @@ does_without_a_name(void **state)
 	assert_int_equal(strncmp(world.events, "link-connect|<unknown>|error|", 29), 0);
 }
 
+static unsigned	 unanswered;
+
+static void
+count_cb(void *arg, const struct relay_answer *a)
+{
+	(void)arg;
+	assert_int_equal(a->result, RESOLVED_TEMPFAIL);
+	unanswered++;
+}
+
+/* What a silent process is asked for has a bound. */
+static void
+asks_no_more_of_the_silent(void **state)
+{
+	unsigned	 i;
+
+	(void)state;
+	world_begin();
+	world.dns_silent = true;
+	for (i = 0; i < 20000; i++) {
+		relay_ask_dns(RESOLVE_RDNS, RESOLVE_ANY, SLICE("127.0.0.1"), count_cb, NULL);
+		if (i % 64 == 0)
+			world_turn(0);
+	}
+	world_settle();
+	assert_in_range(unanswered, 1, 19999);
+	relay_query_peer(PROC_DNS, NULL);
+	loop_again();
+	world_settle();
+	assert_int_equal(unanswered, 20000);
+}
+
 /* The last of all: relay ends with it, when what may have been taken is answered. */
 static void
 stops_when_told(void **state)
@@ -300,6 +436,7 @@ stops_when_told(void **state)
 	world_settle();
 	assert_false(world.stopped);
 	assert_int_equal(conn_count(), 1);
+	says("protocol-client|DATA\ntx-rollback|0000abcd\ntx-reset|0000abcd\nlink-disconnect\n");
 	servers[0].at = "S 250 taken\n" BYE;
 	server_run(&servers[0]);
 	world_results(1);
@@ -338,11 +475,15 @@ main(void)
 		cmocka_unit_test(keeps_a_connection),
 		cmocka_unit_test(survives_a_closed_idle),
 		cmocka_unit_test(makes_more_with_success),
+		cmocka_unit_test(shares_descriptors),
+		cmocka_unit_test(runs_out_of_descriptors),
 		cmocka_unit_test(keeps_the_rate),
+		cmocka_unit_test(answers_in_time),
 		cmocka_unit_test(says_what_it_is_told),
 		cmocka_unit_test(asks_the_table_of_domains),
 		cmocka_unit_test(knows_actions),
 		cmocka_unit_test(does_without_a_name),
+		cmocka_unit_test(asks_no_more_of_the_silent),
 		cmocka_unit_test(stops_when_told),
 	};
 

@@ -35,7 +35,7 @@ static const struct {
 	{ "250-a\r\n250-b\r\n250", 0, 0, NULL },
 	{ "250-a\r\n250\r\n", 12, 250, "250-a" },
 	/* The last line's code counts. */
-	{ "250-a\r\n550 b\r\n", 14, 550, "250-a" },
+	{ "250-a\r\n550 b\r\n", 14, 550, "550 b" },
 	{ "421 4.3.2 bye\r\n", 15, 421, "421 4.3.2 bye" },
 	{ "554 a\0b\r\n", 0, 0, NULL },
 	{ "hello\r\n", -1, 0, NULL },

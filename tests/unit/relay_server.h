@@ -6,6 +6,7 @@
  * Servers on loopback that play a script: a letter, a blank and a text a line.
  *
  *	S TEXT	the server says it
+ *	M TEXT	several lines, joined by `/`, in one packet
  *	s N	it says so many lines of "250-x", without an end
  *	C TEXT	the client says it; a * at the end stands for any rest
  *	D TEXT	the client sends content, lines joined by `/`, and the dot
@@ -141,6 +142,21 @@ server_octets(struct server *s, const char *want, size_t n)
 	return true;
 }
 
+/* With an end for each; the bytes. */
+static size_t
+server_lines(const char *text, size_t n, char *out)
+{
+	size_t	 i, used = 0;
+
+	for (i = 0; i <= n; i++)
+		if (i == n || text[i] == '/') {
+			memcpy(out + used, "\r\n", 2);
+			used += 2;
+		} else
+			out[used++] = text[i];
+	return used;
+}
+
 static void
 server_many(struct server *s, int n)
 {
@@ -198,6 +214,9 @@ server_step(struct server *s)
 		memcpy(line, text, n);
 		memcpy(line + n, "\r\n", 2);
 		server_write(s, line, n + 2);
+		break;
+	case 'M':
+		server_write(s, line, server_lines(text, n, line));
 		break;
 	case 'I':
 		server_write(s, line, (size_t)snprintf(line, sizeof(line),

@@ -109,6 +109,51 @@ falls_back_to_clear(void **state)
 	run("r", STARTTLS "S 220 go\nT\n" TLS_HELLO ONE ACCEPTS, NULL, TAKEN("127.0.0.1"));
 }
 
+/* What one action makes of a host is nothing to another that would make less of it. */
+static void
+blames_no_host_for_an_action(void **state)
+{
+	(void)state;
+	world_begin();
+	world.hosts[0] = (struct ipc_host){ 0, SLICE("localhost"), SLICE("127.0.0.1") };
+	world.nhosts = 1;
+	world.scripts[0] = STARTTLS "S 220 go\nT\nX\n";
+	world.scripts[1] = PIPELINING "C QUIT\nX\n";
+	world.scripts[2] = HELLO "S 250-PIPELINING\nS 250 STARTTLS\n" ONE ACCEPTS;
+	job("badname", 1);
+	world_results(1);
+	job("tls", 1);
+	world_results(2);
+	job("notls", 1);
+	world_results(3);
+	assert_non_null(strstr(world.results, TAKEN("127.0.0.1")));
+
+	/* Its protocols do not suit the server; those of others may. */
+	world_begin();
+	world.scripts[0] = STARTTLS "S 220 go\nS rubbish that is no handshake\nX\n";
+	world.scripts[1] = HELLO "S 250-PIPELINING\nS 250 STARTTLS\n" ONE ACCEPTS BYE;
+	world.scripts[2] = STARTTLS "S 220 go\nT\n" TLS_HELLO ONE ACCEPTS;
+	job("new", 1);
+	world_results(1);
+	job("r", 1);
+	world_results(2);
+}
+
+/* A handshake that is never answered is one that fails. */
+static void
+falls_back_when_tls_stalls(void **state)
+{
+	(void)state;
+	world_begin();
+	world.scripts[0] = STARTTLS "S 220 go\nW\n";
+	world.scripts[1] = HELLO "S 250-PIPELINING\nS 250 STARTTLS\n" ONE ACCEPTS;
+	job("r", 1);
+	world_settle();
+	world_skip(121);
+	world_results(1);
+	assert_string_equal(world.results, TAKEN("127.0.0.1"));
+}
+
 static void
 insists_on_tls(void **state)
 {
@@ -182,6 +227,27 @@ authenticates(void **state)
 	    NULL, "1 tempfail unreached 127.0.0.1: 535 no\n");
 	says("link-auth|fail|user\n");
 
+	/* And no server makes us tell it. */
+	world_begin();
+	world.answers[QUERY_CREDENTIALS] = "user:pass";
+	run("auth", AUTH("PLAIN") "C AUTH PLAIN AHVzZXIAcGFzcw==\nS 535-no:\nS 535 AHVzZXIAcGFzcw==\n"
+	    "C QUIT\nX\n", NULL, "1 tempfail unreached 127.0.0.1: 535 ********\n");
+	says("link-auth|fail|user\nprotocol-server|535 ********\n");
+	world_begin();
+	world.answers[QUERY_CREDENTIALS] = "user:pass";
+	run("auth", AUTH("LOGIN") "C AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC dXNlcg==\n"
+	    "S 334 UGFzc3dvcmQ6\nC cGFzcw==\nS 235 cGFzcw== is right\n"
+	    "C MAIL*\nC RCPT*\nC DATA\nS 550 user with pass\nS 503 no\nS 503 no\n", NULL,
+	    "1 permfail 127.0.0.1: 550 ********\n");
+	assert_null(strstr(world.events, "pass|user\nprotocol-server|235 cGF"));
+
+	/* It asks for more than was said: no success. */
+	world_begin();
+	world.answers[QUERY_CREDENTIALS] = "user:pass";
+	run("auth", AUTH("PLAIN") "C AUTH PLAIN AHVzZXIAcGFzcw==\nS 334 more\nC QUIT\nX\n",
+	    NULL, "1 tempfail unreached 127.0.0.1: 334 more\n");
+	says("link-auth|error|user\n");
+
 	world_begin();
 	world.answers[QUERY_CREDENTIALS] = "user:pass";
 	run("auth", AUTH("CRAM-MD5") "C QUIT\nX\n", NULL, "1 tempfail unreached 127.0.0.1: "
@@ -195,6 +261,7 @@ static const char	 conf[] =
 	"table auth { label = user:pass }\n"
 	"ca other cert \"/nonexistent\"\n"
 	"action r relay host \"smtp://127.0.0.1:PORT\"\n"
+	"action new relay host \"smtp://127.0.0.1:PORT\" protocols \"tlsv1.3\"\n"
 	"action tls relay host \"smtp+tls://127.0.0.1:PORT\"\n"
 	"action badname relay host \"smtp+tls://localhost:PORT\"\n"
 	"action noverify relay host \"smtp+tls://127.0.0.1:PORT\" tls no-verify\n"
@@ -209,6 +276,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starts_tls),
 		cmocka_unit_test(falls_back_to_clear),
+		cmocka_unit_test(blames_no_host_for_an_action),
+		cmocka_unit_test(falls_back_when_tls_stalls),
 		cmocka_unit_test(insists_on_tls),
 		cmocka_unit_test(authenticates),
 	};
