@@ -533,13 +533,14 @@ parent_child_exited(pid_t pid, int status)
 		return false;
 	log_death(c, status);
 	c->pid = 0;
-	event_del(&c->mute);
-	if (c->ipc != NULL) {
-		/* Its last words may still be in the channel. */
+	/* Its last words may still be in the channel, and the end of it. */
+	if (c->ipc != NULL)
 		ipc_drain(c->ipc);
+	if (c->ipc != NULL)
 		ipc_free(c->ipc);
-		c->ipc = NULL;
-	}
+	c->ipc = NULL;
+	/* Nobody is there any more to be killed for it: 0 would be our own group. */
+	event_del(&c->mute);
 	if (!parent_stopping)
 		lost(c, status);
 	return true;

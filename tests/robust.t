@@ -3,7 +3,7 @@
 # The daemon's own troubles: descriptors run out, processes die while clients
 # wait, a client guesses names or holds the stop up, sockets and keys are wrong.
 . tests/lib.sh
-plan 32
+plan 33
 
 make_cert
 conf()
@@ -158,6 +158,7 @@ PERL
 perl "$T/deaf.pl" "$PORT" >"$T/out" &
 deaf=$!
 wait_for "$PATIENCE" has deaf out
+is "$(grep -c 'has closed its channel' "$T/log")" 0 "none of those that took a dead one's place was killed for it"
 ok "the daemon stops in order" smtpd_stop
 ok "and is not held up by one who does not read" sh -c "! grep 'not everything stopped' '$T/log'"
 kill $deaf
