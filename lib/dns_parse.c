@@ -22,7 +22,7 @@ static const uint16_t	 types[] = {
 static const char *const rcodes[RCODE + 1] = {
 	[1] = "the server calls it malformed",
 	[2] = "server failure",
-	[4] = "not implemented by the server",
+	[4] = "the server does not answer such questions",
 	[5] = "refused by the server",
 };
 

@@ -44,35 +44,11 @@ load()
 	PY
 }
 
-# A number below $1, from the seed.
-random()
-{
-	SEED=$(((SEED * 1103515245 + 12345) % 2147483648))
-	echo $((SEED / 65536 % $1))
-}
-
-# The victim: one of the children, now and then the parent.
-kill_one()
-{
-	kids=$(children)
-	n=$(echo "$kids" | wc -l)
-	r=$(random $((n + 1)))
-	if [ "$r" = "$n" ]; then
-		kill -9 "$smtpd_pid"
-		wait "$smtpd_pid" 2>/dev/null
-		wait_for "$PATIENCE" pids_gone $kids || note "children outlive the parent: $kids"
-		smtpd_start || return 1
-	else
-		kill -9 "$(echo "$kids" | sed -n "$((r + 1))p")" 2>/dev/null
-	fi
-	return 0
-}
-
 load &
 load_pid=$!
 i=0
 while [ $i -lt "$KILLS" ]; do
-	sleep 0.$(random 9)$(random 10)
+	random_sleep 9
 	kill_one || break
 	i=$((i + 1))
 done

@@ -251,6 +251,40 @@ pids_gone()	# PID...
 	done
 }
 
+# random N: a number below N in $drawn, from $SEED, which moves on: so it must
+# not be called in a subshell.
+random()
+{
+	SEED=$(((SEED * 1103515245 + 12345) % 2147483648))
+	drawn=$((SEED / 65536 % $1))
+}
+
+# random_sleep TENTHS: less than so many tenths of a second.
+random_sleep()
+{
+	random "$1"; random_tenths=$drawn
+	random 10
+	sleep "0.$random_tenths$drawn"
+}
+
+# Kills one of the daemon's children at random, now and then the daemon, which
+# is started again; 1 if that fails.
+kill_one()
+{
+	kids=$(children)
+	kids_n=$(echo "$kids" | wc -l)
+	random $((kids_n + 1))
+	if [ "$drawn" -lt "$kids_n" ]; then
+		kill -9 "$(echo "$kids" | sed -n "$((drawn + 1))p")" 2>/dev/null
+		return 0
+	fi
+	kill -9 "$smtpd_pid"
+	wait "$smtpd_pid" 2>/dev/null
+	# shellcheck disable=SC2086
+	wait_for "$PATIENCE" pids_gone $kids || note "children outlive the daemon: $kids"
+	smtpd_start
+}
+
 # Ends the daemon as an administrator would; 1 if it had to be forced.
 smtpd_stop()
 {
