@@ -50,7 +50,8 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
-		lib/cond_set.o lib/cond_time.o lib/cond_value.o lib/fmt.o \
+		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
+		lib/filter_table.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
 		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_prom_stats.o \
@@ -108,7 +109,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/report_remote.o smtpd/smtp.o \
 		smtpd/smtp_bus.o smtpd/smtp_lines.o \
 		smtpd/smtp_listen.o smtpd/smtp_name.o \
-		smtpd/smtp_param.o \
+		smtpd/smtp_param.o smtpd/smtp_phase.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_stats.o \
 		smtpd/smtp_tls.o smtpd/smtp_tx.o \

@@ -82,6 +82,7 @@ conf_new(struct conf_sources *sources)
 	TAILQ_INIT(&conf->actions);
 	TAILQ_INIT(&conf->rules);
 	TAILQ_INIT(&conf->procs);
+	TAILQ_INIT(&conf->filters);
 	TAILQ_INIT(&conf->sources);
 	if (sources != NULL)
 		TAILQ_CONCAT(&conf->sources, sources, entry);
@@ -309,6 +310,17 @@ conf_table(const struct conf *conf, struct slice name)
 		if (slice_eq(slice_str(t->name), name))
 			break;
 	return t;
+}
+
+struct filter *
+conf_filter(const struct conf *conf, struct slice name)
+{
+	struct filter	*f;
+
+	TAILQ_FOREACH(f, &conf->filters, entry)
+		if (f->name != NULL && slice_eq(slice_str(f->name), name))
+			break;
+	return f;
 }
 
 struct pki *

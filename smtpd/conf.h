@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lib/filter.h"
 #include "lib/report.h"
 
 #define CONF_FILE	SYSCONFDIR "/mail/smtpd.conf"
@@ -34,6 +35,7 @@ TAILQ_HEAD(conf_sources, conf_source);
 struct table;			/* smtpd/table.h */
 
 enum listen_tls { LISTEN_PLAIN, LISTEN_TLS, LISTEN_TLS_REQUIRE, LISTEN_SMTPS };
+enum listen_auth { LISTEN_NO_AUTH, LISTEN_AUTH_OPTIONAL, LISTEN_AUTH };
 
 /* A `listen on` directive.  One may give several sockets (names, interfaces). */
 struct listen {
@@ -49,6 +51,11 @@ struct listen {
 	char		*tag;
 	bool		 mask_src;
 	bool		 no_dsn;
+	enum listen_auth auth;		/* LISTEN_AUTH: no mail without a login */
+	struct table	*credentials;	/* user -> crypt(3) hash; NULL: the users of the system */
+	bool		 auth_in_clear;	/* offered to clients of this host without TLS too */
+	struct filter	*filter;	/* NULL: none of its own */
+	bool		 filtered;	/* `filter` alone: the founding rules hold here */
 };
 
 struct pki {
@@ -94,6 +101,7 @@ struct relay {
 	uint32_t	 rate;		/* messages a second to a destination; 0: no limit */
 	uint32_t	 connections;	/* at once to a destination; 0: default */
 	uint32_t	 messages;	/* in a connection; 0: default */
+	struct filter	*filter;	/* its procs are told what is said; NULL: none */
 };
 
 struct action {
@@ -109,9 +117,9 @@ struct action {
 };
 
 enum criterion_kind {
-	FROM_ANY, FROM_LOCAL, FROM_SRC, FROM_SOCKET, FROM_RDNS,
+	FROM_ANY, FROM_LOCAL, FROM_SRC, FROM_SOCKET, FROM_RDNS, FROM_AUTH,
 	FOR_ANY, FOR_LOCAL, FOR_DOMAIN, FOR_RCPT_TO,
-	WITH_TAG, WITH_TLS, WITH_HELO, WITH_MAIL_FROM, WITH_RCPT_TO
+	WITH_TAG, WITH_TLS, WITH_HELO, WITH_MAIL_FROM, WITH_RCPT_TO, WITH_AUTH
 };
 
 struct criterion {
@@ -128,6 +136,8 @@ struct rule {
 	TAILQ_ENTRY(rule) entry;
 	struct criteria	 criteria;
 	struct action	*action;	/* NULL: reject */
+	struct filter	*filter;	/* match ... filter NAME: asked about what the rule takes; NULL: none */
+	unsigned	 index;		/* order in the file, from 0 */
 };
 
 #define CONF_WARNS	4
@@ -135,17 +145,64 @@ struct rule {
 
 enum overflow { OVERFLOW_DROP, OVERFLOW_WAIT };
 
+#define CONF_FILTER_PROCS	64	/* procs that are filters: a bit each, of 64 */
+
 struct proc_conf {		/* a `proc` directive */
 	TAILQ_ENTRY(proc_conf) entry;
 	unsigned	 index;		/* order in the file, from 0 */
 	char		*name;
 	char		*command;
 	char		*user, *group, *chroot;		/* NULL: default */
-	enum dialect	 dialect;	/* DIALECT_1 or DIALECT_0_7 */
+	enum dialect	 dialect;	/* DIALECT_1, 0_4 to 0_7; reporters 1, filters 0.7 if not said */
 	size_t		 buffer;	/* bytes, default 64M */
 	enum overflow	 overflow;
 	int64_t		 wait;		/* seconds, overflow wait [TIME] */
 	unsigned	 reports;	/* report ... on it: bits 1 << enum subsystem */
+	/* of filters: */
+	bool		 is_filter;	/* some `filter` names it */
+	unsigned	 bit;		/* of it, in the watchers of a report_source */
+	unsigned	 attached;	/* to a listener, to a relay action: bits 1 << enum subsystem */
+	unsigned	 phases;	/* filter smtp-in PHASE on it: bits 1 << enum phase; all it gets in dialect 1 */
+	int64_t		 timeout;	/* seconds it may take for an answer, default 30 */
+	bool		 bypass;	/* `down bypass`: new sessions go on without it while it is down; default: 451 */
+	bool		 auth_secrets;	/* phase auth is asked with the secrets */
+};
+
+/* What a rule of a filter looks at; smtpd-filters(7). */
+enum condition {
+	COND_ANY,		/* holds always */
+	COND_FCRDNS,		/* is confirmed; negated it holds for `error` too */
+	COND_FCRDNS_ERROR,	/* could not be told */
+	COND_RDNS,		/* has a name */
+	COND_RDNS_TABLE, COND_SRC, COND_HELO,
+	COND_AUTH,		/* has logged in */
+	COND_AUTH_TABLE, COND_MAIL_FROM, COND_RCPT_TO,
+	COND_ARGUMENT,		/* check-table, check-regex: what the phase is about */
+	COND_MAX
+};
+
+enum filter_kind { FILTER_RULE, FILTER_PROC, FILTER_CHAIN };
+
+/* A `filter` directive. */
+struct filter {
+	TAILQ_ENTRY(filter) entry;
+	char		*name;		/* NULL: a founding rule, which holds for listeners, in file order */
+	unsigned	 index;		/* order in the file, from 0 */
+	enum filter_kind kind;
+	bool		 shadow;	/* decides and is reported, and changes nothing */
+	/* FILTER_RULE */
+	enum phase	 phase;
+	enum condition	 condition;
+	bool		 negate, regex;
+	struct table	*table;		/* NULL where the condition has none */
+	enum decision	 action;
+	char		*text;		/* reply, new value or report; NULL: the action has none */
+	/* FILTER_PROC */
+	struct proc_conf *proc;
+	unsigned	 phases;	/* founding: bits 1 << enum phase; 0: as it registers */
+	/* FILTER_CHAIN; members are rules and procs, never chains */
+	struct filter	**members;
+	size_t		 nmembers;
 };
 
 struct conf {
@@ -167,6 +224,7 @@ struct conf {
 	int64_t		 srs_ttl;	/* seconds, default 4 days */
 	char		*resolvers;	/* dns resolver (ours): "addr[:port],..."; NULL: those of */
 	char		*resolv_conf;	/* this file: dns resolver "/path" (ours), /etc/resolv.conf */
+	char		*admd;		/* admd NAME; NULL: hostname */
 	char		*hosts;		/* dns hosts "/path" (ours), /etc/hosts */
 	int64_t		 stats_interval;	/* report stats on NAME [every TIME] (ours), seconds */
 	int64_t		 dns_timeout;	/* dns timeout (ours): for all of a question, seconds, 10 */
@@ -177,6 +235,7 @@ struct conf {
 	TAILQ_HEAD(, action)	 actions;
 	TAILQ_HEAD(, rule)	 rules;
 	TAILQ_HEAD(, proc_conf)	 procs;
+	TAILQ_HEAD(, filter)	 filters;
 	struct conf_sources	 sources;	/* main file first */
 };
 
@@ -211,6 +270,7 @@ const char *conf_relay_tls(struct relay *);
 
 struct action	*conf_action(const struct conf *, struct slice name);
 struct table	*conf_table(const struct conf *, struct slice name);
+struct filter	*conf_filter(const struct conf *, struct slice name);
 struct pki	*conf_pki(const struct conf *, const char *name);
 struct ca	*conf_ca(const struct conf *, const char *name);
 

@@ -65,7 +65,7 @@ enum ipc_type {			/* rows of ipc_table.c: sender, receiver, payload */
 	IPC_SPACE,		/* queue to smtp: u8 1: takes mail, 0: full (452) */
 	IPC_ORPHAN,		/* queue to smtp: u64 session, u32 msgid, u64 size: committed for a dead smtp */
 	/* relay and queue to smtp, for the bus */
-	IPC_REPORT,		/* u8 subsystem, u8 dialect, u64 time of the first line, of the last (microseconds), bytes whole lines */
+	IPC_REPORT,		/* u8 subsystem, u8 dialect, u64 watchers (report_emit.h), u64 time of the first line, of the last (microseconds), bytes whole lines */
 	/* queue and parent */
 	IPC_CONTROL,		/* parent to queue: the listening control socket; fd */
 	IPC_DELIVER_WANT,	/* queue to parent: str user */
@@ -130,6 +130,7 @@ struct ipc_rcpt {
 	uint8_t		 fcrdns;	/* enum fcrdns */
 	uint8_t		 notify;	/* enum dsn_notify */
 	struct slice	 orcpt;		/* "rfc822;..." as xtext (RFC 3461 4.2); empty: none */
+	struct slice	 username;	/* who has logged in; empty: nobody */
 };
 
 enum route_kind { ROUTE_USER, ROUTE_RELAY };

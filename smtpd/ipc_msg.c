@@ -23,6 +23,7 @@ ipc_send_rcpt(struct ipc *ipc, const struct ipc_rcpt *m)
 	ipc_put_u8(ipc, m->fcrdns);
 	ipc_put_u8(ipc, m->notify);
 	ipc_put_slice(ipc, m->orcpt);
+	ipc_put_slice(ipc, m->username);
 	ipc_end(ipc);
 }
 
@@ -43,6 +44,7 @@ ipc_get_rcpt(struct ipc *ipc, struct ipc_msg *msg, struct ipc_rcpt *m)
 	m->fcrdns = ipc_get_u8(msg);
 	m->notify = ipc_get_u8(msg);
 	m->orcpt = ipc_get_slice(msg);
+	m->username = ipc_get_slice(msg);
 	return ipc_complete(ipc, msg);
 }
 

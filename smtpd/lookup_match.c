@@ -74,6 +74,14 @@ from_rdns(const struct criterion *c, const struct question *q)
 }
 
 static enum match
+with_auth(const struct criterion *c, const struct question *q)
+{
+	if (q->internal || q->q->username.n == 0)
+		return MATCH_NO;
+	return c->table == NULL ? MATCH_YES : ask(c, TABLE_STRING, q->q->username);
+}
+
+static enum match
 for_local(const struct question *q)
 {
 	struct slice	 domain = lookup_domain(q->dest);
@@ -97,6 +105,9 @@ holds(const struct criterion *c, const struct question *q)
 		return q->q->local && !q->internal;
 	case FROM_RDNS:
 		return from_rdns(c, q);
+	case FROM_AUTH:
+	case WITH_AUTH:
+		return with_auth(c, q);
 	case FOR_LOCAL:
 		return for_local(q);
 	case FOR_DOMAIN:

@@ -228,7 +228,7 @@ report_link_failed(const struct report_source *src, struct slice dest,
 void
 report_envelope(enum event_id event, const struct report_fate *f)
 {
-	static const struct report_source src = { SUBSYSTEM_QUEUE, 0 };
+	static const struct report_source src = { .subsystem = SUBSYSTEM_QUEUE };
 	const struct report_value v[] = {
 		{ RF_MSGID,	.num = f->msgid },
 		{ RF_EVPID,	.num = f->evpid },
@@ -248,7 +248,7 @@ void
 report_message_bounce(uint32_t msgid, const char *kind, uint32_t bounce,
     struct slice recipient)
 {
-	static const struct report_source src = { SUBSYSTEM_QUEUE, 0 };
+	static const struct report_source src = { .subsystem = SUBSYSTEM_QUEUE };
 	const struct report_value v[] = {
 		{ RF_MSGID,	.num = msgid },
 		{ RF_KIND,	.token = kind },
@@ -262,7 +262,7 @@ report_message_bounce(uint32_t msgid, const char *kind, uint32_t bounce,
 static void
 stat_line(enum event_id event, const char *name, uint64_t value)
 {
-	static const struct report_source src = { SUBSYSTEM_STATS, 0 };
+	static const struct report_source src = { .subsystem = SUBSYSTEM_STATS };
 	const struct report_value v[] = {
 		{ RF_NAME,	.token = name },
 		{ RF_VALUE,	.num = value },
@@ -284,6 +284,32 @@ report_gauge(const char *name, uint64_t value)
 }
 
 void
+report_filter_response(const struct report_source *src, enum phase phase,
+    const char *decision, struct slice param)
+{
+	const struct report_value v[] = {
+		{ RF_PHASE,	.token = filter_phases[phase].reported },
+		{ RF_DECISION,	.token = decision },
+		{ RF_PARAM,	.text = safe(param, true) },
+	};
+
+	send(src, EV_FILTER_RESPONSE, v, param.p == NULL ? 2 : 3);
+}
+
+void
+report_filter_report(const struct report_source *src, const char *kind,
+    const char *filter, struct slice message)
+{
+	const struct report_value v[] = {
+		{ RF_KIND,	.token = kind },
+		{ RF_FILTER,	.text = safe(slice_str(filter), false) },
+		{ RF_MESSAGE,	.text = safe(message, true) },
+	};
+
+	send(src, EV_FILTER_REPORT, v, nitems(v));
+}
+
+void
 report_timeout(const struct report_source *src)
 {
 	send(src, EV_TIMED_OUT, NULL, 0);
@@ -292,7 +318,7 @@ report_timeout(const struct report_source *src)
 void
 report_gap_unknown(enum subsystem subsystem, uint64_t time)
 {
-	const struct report_source src = { subsystem, 0 };
+	const struct report_source src = { .subsystem = subsystem };
 	const struct report_value v[] = {
 		{ RF_COUNT,	.num = 0 },
 		{ RF_FIRST,	.num = time },

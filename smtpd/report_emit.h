@@ -9,11 +9,13 @@
  */
 #include <stdint.h>
 
+#include "lib/filter.h"
 #include "lib/report.h"
 
 struct report_source {		/* who reports: a session; 0 for queue and stats */
 	enum subsystem	 subsystem;
 	uint64_t	 session;
+	uint64_t	 watchers;	/* filters that are told: 1 << bit of each proc_conf */
 };
 
 void	report_link_connect(const struct report_source *, struct slice rdns,
@@ -43,6 +45,12 @@ void	report_protocol_client(const struct report_source *, struct slice line);
 void	report_protocol_server(const struct report_source *, struct slice line);
 void	report_link_failed(const struct report_source *, struct slice dest,
 	    struct slice reason);
+/* decision: "reject", "shadow-reject" ...; param SLICE_NONE: none. */
+void	report_filter_response(const struct report_source *, enum phase, const char *decision,
+	    struct slice param);
+/* kind: "builtin", "proc"; filter: its name in the configuration. */
+void	report_filter_report(const struct report_source *, const char *kind, const char *filter,
+	    struct slice message);
 void	report_timeout(const struct report_source *);
 /* Lines that died with a process: nobody knows how many, so COUNT is 0. */
 void	report_gap_unknown(enum subsystem, uint64_t time);

@@ -16,7 +16,8 @@
 #define BACKLOG		(16 * 1024 * 1024)	/* smtp does not read: lines are dropped */
 
 static struct batch {
-	bool		 wanted;
+	bool		 wanted, watched;	/* by reporters; by filters */
+	uint64_t	 watchers;	/* of its lines */
 	uint64_t	 first, last;	/* times of its lines */
 	size_t		 n;
 	char		 text[BATCH];
@@ -40,6 +41,7 @@ send_batch(enum subsystem subsystem, enum dialect d)
 		ipc_begin(smtp, IPC_REPORT);
 		ipc_put_u8(smtp, subsystem);
 		ipc_put_u8(smtp, d);
+		ipc_put_u64(smtp, b->watchers);
 		ipc_put_u64(smtp, b->first);
 		ipc_put_u64(smtp, b->last);
 		ipc_put_slice(smtp, slice_make(b->text, b->n));
@@ -49,7 +51,7 @@ send_batch(enum subsystem subsystem, enum dialect d)
 }
 
 static void
-add(const struct report_head *head, enum event_id event,
+add(const struct report_head *head, uint64_t watchers, enum event_id event,
     const struct report_value *v, size_t n)
 {
 	struct batch	*b;
@@ -57,10 +59,11 @@ add(const struct report_head *head, enum event_id event,
 
 	for (d = 0; d < DIALECT_MAX; d++) {
 		b = &batches[head->subsystem][d];
-		if (!b->wanted)
+		if (!b->wanted && (!b->watched || watchers == 0))
 			continue;
-		if (sizeof(b->text) - b->n < REPORT_LINE_MAX)
+		if (sizeof(b->text) - b->n < REPORT_LINE_MAX || b->watchers != watchers)
 			send_batch(head->subsystem, d);
+		b->watchers = watchers;
 		if (b->n == 0)
 			b->first = head->time;
 		b->last = head->time;
@@ -85,7 +88,7 @@ add_gap(enum subsystem subsystem)
 		return;
 	log_warnx("smtp does not keep up: %llu report lines of %s dropped",
 	    (unsigned long long)g->count, subsystem_names[subsystem]);
-	add(&head, EV_REPORT_GAP, v, 3);
+	add(&head, 0, EV_REPORT_GAP, v, 3);
 	*g = (struct gap){ 0 };
 }
 
@@ -106,7 +109,7 @@ remote_send(const struct report_source *src, enum event_id event,
 		return;
 	}
 	add_gap(src->subsystem);
-	add(&head, event, v, n);
+	add(&head, src->watchers, event, v, n);
 }
 
 /* An end-of-turn hook, before the channels are flushed. */
@@ -128,9 +131,10 @@ report_remote_init(void)
 	enum subsystem		 s;
 
 	TAILQ_FOREACH(c, &proc_conf->procs, entry)
-		for (s = 0; s < SUBSYSTEM_MAX; s++)
-			if ((c->reports & 1u << s) != 0)
-				batches[s][c->dialect].wanted = true;
+		for (s = 0; s < SUBSYSTEM_MAX; s++) {
+			batches[s][c->dialect].wanted |= (c->reports & 1u << s) != 0;
+			batches[s][c->dialect].watched |= (c->attached & 1u << s) != 0;
+		}
 	report_to(remote_send);
 	loop_at_end(send_all);
 }
@@ -141,7 +145,7 @@ report_remote_wanted(enum subsystem subsystem)
 	enum dialect	 d;
 
 	for (d = 0; d < DIALECT_MAX; d++)
-		if (batches[subsystem][d].wanted)
+		if (batches[subsystem][d].wanted || batches[subsystem][d].watched)
 			return true;
 	return false;
 }

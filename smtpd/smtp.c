@@ -150,7 +150,9 @@ from_lookup(struct ipc *ipc, struct ipc_msg *msg)
 static void
 orphan(struct ipc *ipc, struct ipc_msg *msg)
 {
-	struct report_source	 source = { SUBSYSTEM_SMTP_IN, ipc_get_u64(msg) };
+	struct report_source	 source = {
+		.subsystem = SUBSYSTEM_SMTP_IN, .session = ipc_get_u64(msg),
+	};
 	uint32_t		 msgid = ipc_get_u32(msg);
 	uint64_t		 size = ipc_get_u64(msg);
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/filter.h"
 #include "lib/smtp_data.h"
 #include "lib/smtp_header.h"
 #include "lib/smtp_path.h"
@@ -177,6 +178,7 @@ enum state {
 enum waiting {
 	WAITING_NOT,
 	WAITING_DNS,		/* for the client's name, before anything is said */
+	WAITING_FILTER,		/* for what the filters decide on a phase */
 	WAITING_LOOKUP,		/* for its verdict on a recipient */
 	WAITING_WINDOW,		/* for the queue to take more content */
 	WAITING_QUEUE		/* for its answer to a commit */
@@ -191,6 +193,7 @@ struct session {
 	char		*src;		/* "addr:port" */
 	char		*rdns;		/* as dns has it, lower case; NULL: none */
 	char		*helo;		/* NULL before HELO */
+	char		*username;	/* NULL: has not logged in */
 	uint32_t	 mails;
 	uint16_t	 errors;
 	uint8_t		 fcrdns;	/* does that name have the address? */
@@ -219,6 +222,8 @@ bool	session_is_local(const struct session *);
 /* Reports and sends a reply line; `more` makes it a continuation (250-). */
 void	session_reply(struct session *, enum reply, const char *a, const char *b);
 void	session_reply_more(struct session *, enum reply, const char *a, const char *b);
+/* A reply that is not ours to word: of a filter. */
+void	session_reply_text(struct session *, struct slice);
 /* Ends the transaction with tx-rollback and tx-reset, if there is one. */
 void	session_rollback(struct session *);
 void	session_quit(struct session *);
@@ -254,6 +259,24 @@ void	name_answer(struct ipc *, struct ipc_msg *);
 
 void	wait_begin(struct session *, enum waiting);
 void	wait_end(struct session *);
+
+/* -- what filters say of a phase: smtp_phase.c -- */
+
+struct outcome {			/* when all of them were asked */
+	enum decision	 decision;	/* PROCEED, REWRITE, REJECT or DISCONNECT */
+	struct slice	 text;		/* the new argument; the reply, "451 4.3.0 ..." */
+	enum result	 result;	/* of that reply; RESULT_OK: it is not refused */
+};
+
+/*
+ * Asks the filters of the session, in order, about a phase with its argument, and calls then: at
+ * once if there are none, else when they have answered, while the session is WAITING_FILTER.  By
+ * then filter-response was reported, and nothing sent.
+ */
+void	phase_ask(struct session *, enum phase, struct slice argument,
+	    void (*then)(struct session *, const struct outcome *));
+/* Sends the reply of one that refuses, and ends the session if that is said. */
+void	outcome_reply(struct session *, const struct outcome *);
 
 /* -- verbs: smtp_verb.c -- */
 

@@ -295,12 +295,13 @@ bus_send(const struct report_source *src, enum event_id event,
 }
 
 void
-bus_lines(enum subsystem subsystem, enum dialect d, uint64_t first,
-    uint64_t last, struct slice text)
+bus_lines(enum subsystem subsystem, enum dialect d, uint64_t watchers,
+    uint64_t first, uint64_t last, struct slice text)
 {
 	const struct lines	 l = { subsystem, first, last, text };
 	struct subscriber	*s;
 
+	(void)watchers;
 	for (s = subs; s < subs + nsubs; s++)
 		if (wants(s, subsystem) && s->conf->dialect == d)
 			take(s, &l);

@@ -14,8 +14,9 @@
 
 /* Subscribers from the configuration; pause_cb tells when sessions must wait and may go on. */
 void	bus_init(void (*pause_cb)(bool));
-/* Whole lines that another process wrote in a dialect; the times of the first and the last. */
-void	bus_lines(enum subsystem, enum dialect, uint64_t first, uint64_t last, struct slice);
+/* Whole lines that another process wrote in a dialect, of sessions with the same watchers; the times of the first and the last. */
+void	bus_lines(enum subsystem, enum dialect, uint64_t watchers, uint64_t first, uint64_t last,
+	    struct slice);
 /* The parent's pipes to and from a proc that it started; life: how often it did. */
 void	bus_proc_stdin(unsigned index, uint32_t life, int fd);
 void	bus_proc_output(unsigned index, int fd);

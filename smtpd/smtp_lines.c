@@ -50,6 +50,7 @@ lines_take(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 {
 	uint8_t		 subsystem = ipc_get_u8(msg);
 	uint8_t		 dialect = ipc_get_u8(msg);
+	uint64_t	 watchers = ipc_get_u64(msg);
 	uint64_t	 first = ipc_get_u64(msg);
 	uint64_t	 last = ipc_get_u64(msg);
 	struct slice	 text = ipc_get_slice(msg);
@@ -61,5 +62,5 @@ lines_take(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		return;
 	if (peer != PROC_QUEUE && smtp_queue != NULL)
 		ipc_drain(smtp_queue);
-	bus_lines(subsystem, dialect, first, last, text);
+	bus_lines(subsystem, dialect, watchers, first, last, text);
 }

@@ -123,6 +123,15 @@ session_reply_more(struct session *s, enum reply r, const char *a,
 }
 
 void
+session_reply_text(struct session *s, struct slice text)
+{
+	report_protocol_server(&s->source, text);
+	io_write(&s->io, text.p, text.n);
+	io_write(&s->io, "\r\n", 2);
+	s->errors += text.p[0] == '5';
+}
+
+void
 session_reply(struct session *s, enum reply r, const char *a, const char *b)
 {
 	reply_line(s, r, false, a, b);

@@ -165,6 +165,7 @@ session_close(struct session *s)
 	free(s->src);
 	free(s->rdns);
 	free(s->helo);
+	free(s->username);
 	free(s);
 	listener_resume();
 }

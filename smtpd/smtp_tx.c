@@ -218,6 +218,7 @@ tx_rcpt(struct tx *tx, const struct smtp_path *path, const struct params *params
 		.fcrdns = s->fcrdns,
 		.notify = params->notify,
 		.orcpt = params->orcpt,
+		.username = s->username != NULL ? slice_str(s->username) : SLICE(""),
 	};
 	ipc_send_rcpt(smtp_lookup, &m);
 	return 0;

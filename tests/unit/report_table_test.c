@@ -99,7 +99,9 @@ write_line(const struct report_source *src, enum event_id event,
 static void
 test_emitted(void **state)
 {
-	static const struct report_source	 out = { SUBSYSTEM_SMTP_OUT, 0xab };
+	static const struct report_source	 out = {
+		.subsystem = SUBSYSTEM_SMTP_OUT, .session = 0xab,
+	};
 	const struct report_fate		 fate = { .msgid = 0x0a, .evpid = 0x0a00000001,
 	    .transport = "lmtp", .attempts = 2, .delay = 1500000, .next = 1000000,
 	    .dest = SLICE("unix:/a|b"), .recipient = SLICE("x|\n@y"),
