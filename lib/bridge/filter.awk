@@ -49,8 +49,9 @@ function f_decide(word, text) {
 }
 
 function f_refuse(word, reply) {
-	f_decide(word, reply)
-	if (reply !~ /^[45][0-9][0-9] /) {
+	if (reply ~ /^[45][0-9][0-9] /)
+		f_decide(word, reply)
+	else {
 		note("filter.awk: not a reply that refuses: " reply)
 		f_answer = "reject|451 4.3.0 The filter failed"
 	}

@@ -121,9 +121,8 @@ f_decide()	# WORD TEXT
 
 f_refuse()	# WORD REPLY
 {
-	f_decide "$@"
 	case $2 in
-	[45][0-9][0-9]" "*) ;;
+	[45][0-9][0-9]" "*) f_decide "$@" ;;
 	*)	echo "filter.sh: not a reply that refuses: $2" >&2
 		f_answer="reject|451 4.3.0 The filter failed" ;;
 	esac
