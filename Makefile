@@ -51,7 +51,7 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
-		lib/filter_table.o lib/fmt.o \
+		lib/filter_parse.o lib/filter_table.o lib/filter_write.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
 		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_prom_stats.o \
