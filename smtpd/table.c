@@ -312,6 +312,8 @@ table_match(struct table *t, enum table_service service, struct slice key)
 	case TABLE_DOMAIN:
 		return domain_match(t->content, key);
 	case TABLE_NETADDR:
+		if (slice_eq(key, SLICE("local")))
+			return item_match(t->content, key);
 		return table_net_match(t->content, key);
 	case TABLE_MAILADDR:
 		return mailaddr_match(t->content, key);

@@ -20,7 +20,7 @@ enum table_answer { TABLE_ERROR = -1, TABLE_NO, TABLE_YES };
 enum table_service {		/* how a key is compared with the entries */
 	TABLE_STRING,		/* ASCII case ignored */
 	TABLE_DOMAIN,		/* a domain, `*` globs allowed in entries */
-	TABLE_NETADDR,		/* an address in text; entries addresses and CIDR */
+	TABLE_NETADDR,		/* an address in text or "local"; entries addresses, CIDR, local */
 	TABLE_MAILADDR,		/* user@domain; entries user@domain, @domain, user, domain */
 	TABLE_REGEX		/* entries are extended regular expressions, case ignored */
 };
