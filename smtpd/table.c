@@ -355,6 +355,15 @@ table_nth(struct table *t, size_t i, bool mapping, struct slice *key, struct sli
 	return TABLE_YES;
 }
 
+int
+table_update(struct table *t, size_t *n)
+{
+	if (t->path != NULL && table_file_update(t) == -1)
+		return -1;
+	*n = t->content->n;
+	return 0;
+}
+
 const char *
 table_check(const struct table *t, enum table_service service, struct slice *bad)
 {
