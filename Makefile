@@ -87,7 +87,7 @@ SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
 		smtpd/lookup_nodes.o smtpd/lookup_query.o \
-		smtpd/lookup_relay.o smtpd/lookup_user.o \
+		smtpd/lookup_relay.o smtpd/lookup_update.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
 		smtpd/parent_file.o smtpd/parent_keys.o \
@@ -100,7 +100,7 @@ SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error
 		smtpd/queue_lease.o smtpd/queue_message.o \
 		smtpd/queue_relay.o smtpd/queue_route.o \
 		smtpd/queue_sched.o smtpd/queue_show.o \
-		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
+		smtpd/queue_stats.o smtpd/queue_update.o smtpd/relay.o smtpd/relay_auth.o \
 		smtpd/relay_command.o smtpd/relay_conn.o smtpd/relay_content.o \
 		smtpd/relay_dest.o smtpd/relay_hello.o \
 		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \

@@ -54,6 +54,9 @@ enum ipc_type {			/* rows of ipc_table.c: sender, receiver, payload */
 	/* relay and lookup */
 	IPC_QUERY,		/* u64 id, u8 enum query, str table, str key */
 	IPC_ANSWER,		/* u64 id, u8 1 + enum table_answer, str value */
+	/* queue and lookup */
+	IPC_UPDATE,		/* queue to lookup: u64 number, str table: read its file again */
+	IPC_UPDATED,		/* lookup to queue: u64 number, u8 1: that is done, str text */
 	/* lookup to queue */
 	IPC_ENVELOPE,		/* struct ipc_envelope */
 	/* smtp and queue */

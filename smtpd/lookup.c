@@ -199,6 +199,24 @@ answer_condition(struct ipc *smtp, struct ipc_msg *msg)
 }
 
 static void
+update(struct ipc *queue, struct ipc_msg *msg)
+{
+	char		 text[LOOKUP_UPDATED];
+	uint64_t	 number = ipc_get_u64(msg);
+	struct slice	 name = ipc_get_slice(msg);
+	bool		 done;
+
+	if (!ipc_complete(queue, msg))
+		return;
+	done = lookup_update(proc_conf, name, text, sizeof(text));
+	ipc_begin(queue, IPC_UPDATED);
+	ipc_put_u64(queue, number);
+	ipc_put_u8(queue, done);
+	ipc_put_slice(queue, slice_str(text));
+	ipc_end(queue);
+}
+
+static void
 refresh_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -252,6 +270,8 @@ lookup_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		answer_query(ipc, msg);
 	else if (msg->type == IPC_CONDITION)
 		answer_condition(ipc, msg);
+	else if (msg->type == IPC_UPDATE)
+		update(ipc, msg);
 }
 
 void
