@@ -39,8 +39,8 @@ static const struct conf_word streams[] = {
 	{ .name = "smtp-out", .parse = stream_filter, .value = 1 << SUBSYSTEM_SMTP_OUT },
 };
 
-const char *const conf_filter_dirs[] = { LIBEXECDIR, "/usr/local/libexec/opensmtpd", "/usr/libexec/opensmtpd" };
-const size_t conf_nfilter_dirs = nitems(conf_filter_dirs);
+/* Where filters are installed: ours, and those of OpenSMTPD, built by hand or by Debian. */
+static const char *const filter_dirs[] = { LIBEXECDIR, "/usr/local/libexec/opensmtpd", "/usr/libexec/opensmtpd" };
 
 static struct filter *
 filter_new(struct conf *conf, enum filter_kind kind)
@@ -208,10 +208,10 @@ body_proc(struct conf_parser *p, const struct conf_word *w, void *arg)
 
 	(void)w;
 	f->kind = FILTER_PROC;
-	if (conf_proc_named(p, &f->proc) == -1)
+	if (conf_proc_named(p, &f->proc) == -1 || conf_proc_filters(p, f->proc) == -1)
 		return -1;
 	conf_defer(p, check_phases, f->proc);
-	return conf_proc_filters(p, f->proc);
+	return 0;
 }
 
 char *
@@ -241,7 +241,6 @@ body_proc_exec(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	struct filter	*f = arg;
 	char		*command = NULL;
-	int		 result;
 
 	(void)w;
 	f->kind = FILTER_PROC;
@@ -250,11 +249,13 @@ body_proc_exec(struct conf_parser *p, const struct conf_word *w, void *arg)
 	if (conf_string(p, "a command", &command) == -1)
 		return -1;
 	f->proc = conf_proc_new(p->conf, f->name);
-	f->proc->command = conf_filter_command(command, conf_filter_dirs, conf_nfilter_dirs);
+	/* only the parent reads files, and it alone runs the command */
+	f->proc->command = conf_filter_command(command, filter_dirs, p->read_files ? nitems(filter_dirs) : 0);
 	free(command);
+	if (conf_proc_filters(p, f->proc) == -1)
+		return -1;
 	conf_defer(p, check_phases, f->proc);
-	result = conf_proc_filters(p, f->proc);
-	return result == -1 ? -1 : conf_proc_options(p, f->proc);
+	return conf_proc_options(p, f->proc);
 }
 
 static int

@@ -13,6 +13,7 @@
 #define BUFFERS_MAX	((uint64_t)1 << 30)	/* of all procs together */
 #define WAIT_DEFAULT	60			/* seconds */
 #define TIMEOUT_DEFAULT	30			/* seconds */
+#define TIMEOUT_MAX	600			/* seconds; no client waits longer (RFC 5321 4.5.3.2) */
 
 static int	option_auth_secrets(struct conf_parser *, const struct conf_word *, void *);
 static int	option_buffer(struct conf_parser *, const struct conf_word *, void *);
@@ -136,7 +137,9 @@ option_timeout(struct conf_parser *p, const struct conf_word *w, void *arg)
 
 	(void)w;
 	conf_defer(p, check_filters, proc);
-	return conf_time(p, &proc->timeout);
+	if (conf_time(p, &proc->timeout) == -1)
+		return -1;
+	return proc->timeout <= TIMEOUT_MAX ? 0 : conf_error(p, "at most 10m: no client waits longer");
 }
 
 static int

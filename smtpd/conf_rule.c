@@ -14,6 +14,8 @@
 #define P_MAIL		(P(MAIL_FROM) | P(RCPT_TO) | P(DATA) | P(COMMIT))
 #define P_ARGUMENT	(P(HELO) | P(EHLO) | P(AUTH) | P(MAIL_FROM) | P(RCPT_TO))
 
+#define REPLY_BYTES	510		/* RFC 5321 4.5.3.1.5, without CRLF */
+
 struct rule_reading {
 	struct filter	*filter;
 	bool		 bang;
@@ -98,7 +100,7 @@ static const struct {
 	[RULE_FOUNDING]	= { checks, nitems(checks), "check" },
 };
 
-/* In which phases a condition can be told; of an argument, in those that have one. */
+/* In which phases a condition can be told. */
 static const unsigned allowed[COND_MAX] = {
 	[COND_ANY]		= P_EVERY,
 	[COND_FCRDNS]		= P_EVERY,
@@ -111,7 +113,7 @@ static const unsigned allowed[COND_MAX] = {
 	[COND_AUTH_TABLE]	= P(AUTH) | P_MAIL | P(RSET) | P(QUIT) | P(NOOP) | P(HELP),
 	[COND_MAIL_FROM]	= P_MAIL,
 	[COND_RCPT_TO]		= P(RCPT_TO),
-	[COND_ARGUMENT]		= P_ARGUMENT,
+	[COND_ARGUMENT]		= P_ARGUMENT | P(CONNECT),
 };
 
 /* -- phases -- */
@@ -175,7 +177,7 @@ table_read(struct conf_parser *p, struct filter *f)
 	struct slice		 bad;
 	const char		*why;
 
-	if (conf_is_punct(p, "!"))
+	if (conf_accept(p, "!"))
 		return conf_error(p, "the ! stands before the condition");
 	if (conf_table_value(p, false, &f->table) == -1)
 		return -1;
@@ -325,7 +327,7 @@ static bool
 refusal_valid(const char *s)
 {
 	return (*s == '4' || *s == '5') && strspn(s, "0123456789") == 3 && s[3] == ' ' && s[4] != '\0' &&
-	    printable(s);
+	    printable(s) && strlen(s) <= REPLY_BYTES;
 }
 
 static int
