@@ -108,9 +108,13 @@ SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error
 		smtpd/relay_reply.o smtpd/relay_route.o \
 		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
-		smtpd/smtp_bus.o smtpd/smtp_condition.o smtpd/smtp_lines.o \
+		smtpd/smtp_answer.o smtpd/smtp_bus.o smtpd/smtp_condition.o smtpd/smtp_lines.o \
 		smtpd/smtp_listen.o smtpd/smtp_name.o \
-		smtpd/smtp_param.o smtpd/smtp_phase.o \
+		smtpd/smtp_chain.o \
+		smtpd/smtp_content.o smtpd/smtp_filter.o \
+		smtpd/smtp_filter_stats.o smtpd/smtp_greet.o \
+		smtpd/smtp_message.o smtpd/smtp_param.o smtpd/smtp_phase.o \
+		smtpd/smtp_pipe.o smtpd/smtp_question.o smtpd/smtp_stream.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_stats.o \
 		smtpd/smtp_tls.o smtpd/smtp_tx.o \

@@ -234,7 +234,7 @@ struct conf {
 	TAILQ_HEAD(, pki)	 pkis;
 	TAILQ_HEAD(, ca)	 cas;
 	TAILQ_HEAD(, action)	 actions;
-	TAILQ_HEAD(, rule)	 rules;
+	TAILQ_HEAD(rules, rule)	 rules;
 	TAILQ_HEAD(, proc_conf)	 procs;
 	TAILQ_HEAD(, filter)	 filters;
 	struct conf_sources	 sources;	/* main file first */

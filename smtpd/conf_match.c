@@ -235,9 +235,11 @@ int
 conf_parse_match(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	struct match	 m = { .rule = conf_zalloc(sizeof(*m.rule)) };
+	struct rule	*last = TAILQ_LAST(&p->conf->rules, rules);
 
 	(void)arg;
 	STAILQ_INIT(&m.rule->criteria);
+	m.rule->index = last == NULL ? 0 : last->index + 1;
 	TAILQ_INSERT_TAIL(&p->conf->rules, m.rule, entry);
 	do {
 		m.negate = conf_accept(p, "!");

@@ -23,9 +23,10 @@
 #define BUFFER		(256 * 1024)	/* read at once */
 #define BACKED_UP	(64 * 1024)	/* output waiting: produce no more */
 #define LINGER		10		/* seconds for the last output */
+#define HURRY		30		/* seconds of silence after io_hurry() */
 
 static TAILQ_HEAD(, io)		 dirty = TAILQ_HEAD_INITIALIZER(dirty);
-static const struct timeval	*idle_time;
+static const struct timeval	*idle_time, *hurry_time;
 static char			*buffer;	/* what the current io reads into */
 static struct io		*current;	/* whose input stands in it */
 static size_t			 current_off, current_len;
@@ -36,10 +37,11 @@ static void	flush_all(void);
 void
 io_init(int64_t idle)
 {
-	struct timeval	 tv = { idle, 0 };
+	struct timeval	 tv = { idle, 0 }, hurry = { HURRY, 0 };
 
 	/* One queue for a timeout that all share: no heap to sift. */
 	idle_time = event_base_init_common_timeout(loop_base, &tv);
+	hurry_time = event_base_init_common_timeout(loop_base, &hurry);
 	if ((buffer = malloc(BUFFER)) == NULL)
 		fatal("input buffer");
 	loop_at_end(flush_all);
@@ -63,6 +65,12 @@ wanted(const struct io *io)
 	return what;
 }
 
+static const struct timeval *
+patience(const struct io *io)
+{
+	return io->hurried ? hurry_time : idle_time;
+}
+
 /* A pause only mutes what fires during it: most last less than the peer needs. */
 static void
 rearm(struct io *io)
@@ -80,7 +88,7 @@ rearm(struct io *io)
 	/* Without a direction it is a timer only. */
 	event_assign(&io->ev, loop_base, io->fd, what | EV_PERSIST, event_cb,
 	    io);
-	event_add(&io->ev, io->finishing ? &linger : idle_time);
+	event_add(&io->ev, io->finishing ? &linger : patience(io));
 }
 
 void
@@ -258,7 +266,14 @@ void
 io_restart_idle(struct io *io)
 {
 	if (io->fd != -1 && !io->finishing)
-		event_add(&io->ev, idle_time);
+		event_add(&io->ev, patience(io));
+}
+
+void
+io_hurry(struct io *io)
+{
+	io->hurried = true;
+	io_restart_idle(io);
 }
 
 /* Bytes read, 0 at the end, -1 if it would block. */

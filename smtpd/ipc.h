@@ -41,14 +41,15 @@ enum ipc_type {			/* rows of ipc_table.c: sender, receiver, payload */
 	IPC_LISTENER,		/* u32 listen index, str "addr:port" (empty: submission socket); fd */
 	IPC_PKI,		/* str name, bytes certificate chain (PEM), bytes key (PEM) */
 	IPC_PROC_STDIN,		/* u32 proc index, u32 its life; fd */
-	IPC_PROC_OUTPUT,	/* u32 proc index; fd */
+	IPC_PROC_OUTPUT,	/* u32 proc index; fd: what it prints, of a filter the answers only */
+	IPC_PROC_ERRORS,	/* u32 proc index; fd: what a filter says on standard error */
 	IPC_PROC_FAILED,	/* smtp to parent: u32 proc index, u32 life: end its group, start it again */
 	/* smtp, relay and dns */
 	IPC_RESOLVE,		/* struct ipc_resolve */
 	IPC_RESOLVED,		/* struct ipc_resolved */
 	/* smtp (queue: for a bounce) and lookup */
 	IPC_RCPT,		/* struct ipc_rcpt */
-	IPC_VERDICT,		/* u64 session, u32 msgid, u32 serial, u8 enum verdict, u32 n, n * u64 evpid */
+	IPC_VERDICT,		/* u64 session, u32 msgid, u32 serial, u8 enum verdict, u32 rule of a probe, u32 n, n * u64 evpid */
 	IPC_CONDITION,		/* smtp to lookup: u64 session, u32 serial, u32 index of a filter, str key: is it in its table? */
 	IPC_HELD,		/* lookup to smtp: u64 session, u32 serial, u32 index, u8 1 + enum table_answer */
 	/* relay and lookup */
@@ -125,6 +126,7 @@ struct ipc_rcpt {
 	uint32_t	 msgid;
 	uint32_t	 serial;	/* of the question, so that late answers are told apart */
 	bool		 local;		/* over the submission socket */
+	bool		 probe;		/* only the rule is asked for: no envelope is made */
 	bool		 tls;
 	struct slice	 src;		/* client address in text, no port; "local" */
 	struct slice	 tag;

@@ -56,7 +56,7 @@ new_evpid(uint32_t msgid)
 /* smtp asks, and queue for a notification. */
 static void
 send_verdict(enum process asker, uint64_t session, uint32_t msgid, uint32_t serial,
-    enum verdict verdict, const uint64_t *evpid, uint32_t n)
+    enum verdict verdict, uint32_t rule, const uint64_t *evpid, uint32_t n)
 {
 	struct ipc	*to = asker == PROC_QUEUE ? to_queue : to_smtp;
 	uint32_t	 i;
@@ -68,6 +68,7 @@ send_verdict(enum process asker, uint64_t session, uint32_t msgid, uint32_t seri
 	ipc_put_u32(to, msgid);
 	ipc_put_u32(to, serial);
 	ipc_put_u8(to, verdict);
+	ipc_put_u32(to, rule);
 	ipc_put_u32(to, n);
 	for (i = 0; i < n; i++)
 		ipc_put_u64(to, evpid[i]);
@@ -82,7 +83,7 @@ release_held(bool taken)
 	while ((h = STAILQ_FIRST(&held)) != NULL) {
 		STAILQ_REMOVE_HEAD(&held, entry);
 		send_verdict(h->asker, h->session, h->msgid, h->serial,
-		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, h->evpid,
+		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, 0, h->evpid,
 		    taken ? h->n : 0);
 		free(h);
 	}
@@ -110,7 +111,7 @@ send_envelopes(enum process asker, const struct ipc_rcpt *q,
 	if ((h = malloc(sizeof(*h) + n * sizeof(h->evpid[0]))) == NULL) {
 		log_warn("verdict for %.*s", (int)q->rcpt.n, q->rcpt.p);
 		send_verdict(asker, q->session, q->msgid, q->serial,
-		    VERDICT_TEMPFAIL, NULL, 0);
+		    VERDICT_TEMPFAIL, 0, NULL, 0);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -153,8 +154,20 @@ answer(enum process asker, const struct ipc_rcpt *q)
 	if (verdict == VERDICT_OK)
 		send_envelopes(asker, q, r, n);
 	else
-		send_verdict(asker, q->session, q->msgid, q->serial, verdict,
+		send_verdict(asker, q->session, q->msgid, q->serial, verdict, 0,
 		    NULL, 0);
+}
+
+/* Which rule the recipient matches, for its filter; that none does is told when it is asked in earnest. */
+static void
+answer_probe(enum process asker, const struct ipc_rcpt *q)
+{
+	const struct rule	*rule = NULL;
+	enum match		 m = lookup_match(proc_conf, q, q->rcpt, false, &rule);
+
+	send_verdict(asker, q->session, q->msgid, q->serial,
+	    m == MATCH_ERROR ? VERDICT_TEMPFAIL : VERDICT_OK,
+	    m == MATCH_YES ? rule->index : UINT32_MAX, NULL, 0);
 }
 
 /* A question of relay. */
@@ -265,7 +278,7 @@ lookup_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		return;
 	}
 	if (msg->type == IPC_RCPT && ipc_get_rcpt(ipc, msg, &q) == 1)
-		answer(peer, &q);
+		(q.probe ? answer_probe : answer)(peer, &q);
 	else if (msg->type == IPC_QUERY)
 		answer_query(ipc, msg);
 	else if (msg->type == IPC_CONDITION)

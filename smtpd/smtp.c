@@ -9,6 +9,8 @@
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_chain.h"
+#include "smtpd/smtp_filter.h"
 #include "smtpd/smtp_condition.h"
 #include "smtpd/smtp_lines.h"
 #include "smtpd/smtp_peers.h"
@@ -62,6 +64,8 @@ smtp_main(void)
 	bus_init(bus_pause);
 	stats_init();
 	lines_init();
+	chains_init();
+	filters_init();
 	loop_at_end(stop_when_done);
 }
 
@@ -100,6 +104,7 @@ from_parent(struct ipc *ipc, struct ipc_msg *msg)
 {
 	struct slice	 name, cert, key;
 	uint32_t	 index, life;
+	int		 fd;
 
 	switch (msg->type) {
 	case IPC_LISTENER:
@@ -118,11 +123,19 @@ from_parent(struct ipc *ipc, struct ipc_msg *msg)
 	case IPC_PROC_STDIN:
 		index = ipc_get_u32(msg);
 		life = ipc_get_u32(msg);
-		bus_proc_stdin(index, life, ipc_take_fd(msg));
+		fd = ipc_take_fd(msg);
+		if (filter_open(index, life, fd) == -1)
+			bus_proc_stdin(index, life, fd);
 		break;
 	case IPC_PROC_OUTPUT:
 		index = ipc_get_u32(msg);
-		bus_proc_output(index, ipc_take_fd(msg));
+		fd = ipc_take_fd(msg);
+		if (filter_output(index, fd) == -1)
+			bus_proc_output(index, fd);
+		break;
+	case IPC_PROC_ERRORS:
+		index = ipc_get_u32(msg);
+		filter_errors(index, ipc_take_fd(msg));
 		break;
 	default:
 		log_warnx("unexpected %s", ipc_type_name(msg->type));
@@ -136,6 +149,7 @@ from_lookup(struct ipc *ipc, struct ipc_msg *msg)
 	uint32_t	 msgid = ipc_get_u32(msg);
 	uint32_t	 serial = ipc_get_u32(msg);
 	uint8_t		 verdict = ipc_get_u8(msg);
+	uint32_t	 rule = ipc_get_u32(msg);
 	uint32_t	 n = ipc_get_u32(msg);
 
 	if (msg->bad || verdict > VERDICT_ERROR ||
@@ -144,7 +158,7 @@ from_lookup(struct ipc *ipc, struct ipc_msg *msg)
 		ipc_complete(ipc, msg);
 		return;
 	}
-	session_verdict(session, msgid, serial, verdict, msg, n);
+	session_verdict(session, msgid, serial, verdict, rule, msg, n);
 }
 
 /* A message that was accepted for an smtp that died before it could say so. */
@@ -178,7 +192,7 @@ from_queue(struct ipc *ipc, struct ipc_msg *msg)
 	case IPC_WINDOW:
 		a = ipc_get_u32(msg);
 		if (ipc_complete(ipc, msg))
-			tx_refill(a);
+			content_refill(a);
 		break;
 	case IPC_SPACE:
 		tx_space(ipc_get_u8(msg) != 0);

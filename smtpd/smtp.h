@@ -19,6 +19,7 @@
 #include "smtpd/io.h"
 #include "smtpd/ipc.h"
 #include "smtpd/report_emit.h"
+#include "smtpd/smtp_question.h"
 
 #define COMMAND_MAX	2048	/* bytes of a command line; RFC 5321 asks for 512 */
 
@@ -38,6 +39,7 @@ enum reply {
 	/* 4yz */
 	REPLY_TIMEOUT, REPLY_TOO_MANY_ERRORS, REPLY_SHUTDOWN, REPLY_TLS_BROKEN,
 	REPLY_TEMPFAIL, REPLY_FULL, REPLY_TOO_MANY_RCPTS, REPLY_TOO_MANY_MAILS,
+	REPLY_FILTER_DOWN, REPLY_DNS_TEMPFAIL,
 	REPLY_RCPT_TEMPFAIL,
 	REPLY_NAME_TEMPFAIL,
 	/* 5yz */
@@ -78,6 +80,11 @@ enum reply	params_read(struct params *, enum param_of, struct slice);
 
 /* -- listeners: smtp_listen.c -- */
 
+struct chain {			/* filters, rules and programs, in the order in which they are asked */
+	const struct filter **filter;
+	size_t		 n;
+};
+
 struct listener {
 	struct listener	*next;
 	const struct listen *conf;	/* NULL: submission socket without a directive */
@@ -86,11 +93,12 @@ struct listener {
 	char		*text;		/* "addr:port", "unix:/path" */
 	const char	*hostname;
 	struct tls	*tls;		/* configured, or NULL */
+	struct chain	 chain;
 	struct event	 ev;
 };
 
 void	listener_add(unsigned index, struct slice text, int fd);
-/* Accepting begins once there is a queue to take what comes. */
+/* Accepting begins once there is a queue to take what comes, and filters to ask. */
 void	listener_start(void);
 void	listener_close_all(void);
 /* A session ended: if accepting paused for want of descriptors, go on. */
@@ -105,7 +113,7 @@ struct tls	*smtp_tls_server(const struct listen *, const char *hostname);
 
 struct session;
 
-enum refusal { REFUSED_NOT, REFUSED_SIZE, REFUSED_LOOP, REFUSED_FORMAT, REFUSED_LINE, REFUSED_TEMP };
+enum refusal { REFUSED_NOT, REFUSED_SIZE, REFUSED_LOOP, REFUSED_FORMAT, REFUSED_LINE, REFUSED_TEMP, REFUSED_FULL };
 
 struct tx {
 	struct session	*session;
@@ -121,8 +129,14 @@ struct tx {
 	char		*first;		/* recipient accepted, for the trace header */
 	char		*content;	/* small: all of it; large: what was not yet sent */
 	size_t		 content_len, content_size;
-	uint64_t	 size;
-	size_t		 trace;		/* of them not the client's: the trace header */
+	uint64_t	 size;		/* as stored */
+	uint64_t	 received;	/* bytes of content from the client */
+	size_t		 trace;		/* of our trace header */
+	struct stream	*stream;	/* through filters; NULL: there are none */
+	uint64_t	 rcpt_filter;	/* bits of smtp_chain.h: of the recipient asked about, */
+	uint64_t	 rcpt_filters;	/* of all that were accepted */
+	bool		 junk;		/* a filter said so */
+	bool		 probing;	/* lookup is asked for the rule only */
 	uint64_t	 chunk_size;	/* BDAT: octets of it, */
 	uint64_t	 chunk;		/* and of them still to come */
 	bool		 chunk_last;
@@ -140,30 +154,50 @@ struct tx	*tx_begin(struct session *, struct slice sender, const struct params *
 		    enum reply *);
 /* Frees it; told to the queue unless it was committed. */
 void		 tx_end(struct tx *, bool committed);
-/* Asks lookup for a recipient; 0, or -1 if lookup is not there. */
-int		 tx_rcpt(struct tx *, const struct smtp_path *, const struct params *);
-/* DATA or the first BDAT was accepted: prepares for content, trace header first. */
-void		 tx_data(struct tx *, bool chunked);
+/* Asks lookup for a recipient, or (probe) only for the rule that it matches; 0, or -1 if lookup is not there. */
+int		 tx_rcpt(struct tx *, const struct smtp_path *, const struct params *, bool probe);
 /*
- * Takes content from the session's input.  1: the end of data or of the chunk was seen; 0:
- * more is to come; -1: the queue's window is shut, tx_refill() will call session_run().
+ * DATA or the first BDAT was accepted: prepares for content, trace header first.  -1: a filter
+ * that is to see it cannot (451).
  */
-int		 tx_content(struct tx *);
-/* The window stays shut: the rest of the content is read and dropped, and refused (451). */
-void		 tx_give_up(struct tx *);
+int		 tx_data(struct tx *, bool chunked);
 /* Hands it to the queue; 0, or -1 if the queue is not there. */
 int		 tx_commit(struct tx *);
-/* From the queue: leases of msgids, room for content, space for mail at all. */
+/* From the queue: leases of msgids, space for mail at all. */
 void		 tx_lease(uint32_t first, uint32_t count);
-void		 tx_refill(uint32_t bytes);
 void		 tx_space(bool);
+/* Is there a msgid to begin with? */
+bool		 tx_possible(void);
 void		 tx_queue_met(void);
 void		 tx_queue_lost(void);
+
+/* -- content: smtp_content.c -- */
+
+void		 content_open(struct tx *, bool chunked);
+/*
+ * Takes content from the session's input.  1: the end of data or of the chunk was seen, and its
+ * filters have ended too; 0: more is to come; -1: the session waits, and session_run() will be called.
+ */
+int		 content_take(struct tx *);
+/* To be stored, as it is; a line, without its LF, from the last filter. */
+void		 content_put(struct tx *, const char *, size_t);
+void		 content_line(struct tx *, struct slice);
+/* The queue's window stays shut: the rest of the content is read and dropped, and refused (451). */
+void		 content_give_up(struct tx *);
+/* At commit: what goes with it, after all else was sent; then it was, and is kept in the count only. */
+struct slice	 content_last(struct tx *);
+void		 content_handed_on(struct tx *);
+/* Told to the queue unless it was committed. */
+void		 content_end(struct tx *, bool committed);
+/* From the queue: room for content. */
+void		 content_refill(uint32_t bytes);
+void		 content_queue_lost(void);
 
 /* -- sessions: smtp_session.c -- */
 
 enum state {
 	STATE_CONNECTED,	/* banner sent */
+	STATE_REFUSED,		/* a refusal in its place: only QUIT is taken */
 	STATE_READY,		/* HELO or EHLO */
 	STATE_MAIL,		/* a transaction, no recipient */
 	STATE_RCPT,		/* at least one */
@@ -205,9 +239,32 @@ struct session {
 	bool		 skipping;	/* the rest of a line that is too long */
 	uint64_t	 swallow;	/* octets of a BDAT that is refused; then it hears: */
 	enum reply	 swallow_reply;
+	char		*swallow_text;	/* if that reply is a filter's */
 	bool		 gone;		/* the client left while we waited */
+	/* filters */
+	bool		 filtered;	/* there are some */
+	bool		 junk;		/* one said so of all that it sends */
+	bool		 forsaken;	/* one of them has died: it ends as soon as that can be */
+	struct questions questions;	/* not answered yet */
+	struct asking	*asking;	/* the phase that it is in; NULL: none */
+	char		*command;	/* the line whose phase that is */
+	const struct verb *verb;
+	char		*refusal;	/* said when TLS is there: the client was refused at connect */
 };
 
+/* The session of an id, or NULL; was there one lately? */
+struct session	*session_find(uint64_t id);
+bool		 session_was(uint64_t id);
+/* Its client's name as the stream has it: "<unknown>" for none. */
+struct slice	 session_rdns(const struct session *);
+/* What it waited for has come, and was answered: it goes on. */
+void		 session_answered(struct session *);
+/* Filters (bits of report_source.watchers) have died. */
+void		 session_filter_lost(uint64_t bits);
+
+/* Who the client is is known, as far as it can be: the session is there, and it is greeted. */
+void	session_begin(struct session *);	/* smtp_greet.c */
+void	session_secured(struct session *);
 void	session_new(const struct listener *, int fd, const char *src);
 void	session_enter(struct session *, enum state);
 /* Goes on with the input that is there, as far as the state lets it. */
@@ -232,7 +289,7 @@ void	session_quit(struct session *);
 void	session_named(uint64_t id, struct slice rdns, enum fcrdns);
 void	session_dns_lost(void);
 void	session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
-	    enum verdict, const struct ipc_msg *evpids, uint32_t n);
+	    enum verdict, uint32_t rule, const struct ipc_msg *evpids, uint32_t n);
 void	session_committed(uint32_t msgid, enum commit_result);
 void	session_lookup_lost(void);
 /* What it waits for did not come in time. */
@@ -286,10 +343,16 @@ void	verb_run(struct session *, struct slice line);
 void	verb_garbled(struct session *, struct slice line, enum reply);
 /* After a BDAT that cannot be read nobody knows what follows: that ends the session.  False: it is none. */
 bool	verb_lost(struct session *, struct slice line);
-/* The client's dot, the end of a chunk. */
-void	verb_end_of_data(struct session *);
-void	verb_end_of_chunk(struct session *);
+/* lookup has said which rule the recipient of the command matches. */
+void	verb_probed(struct session *, uint32_t rule);
+
+/* -- messages: smtp_message.c -- */
+
+void	message_data(struct session *);
+void	message_chunk(struct session *, uint64_t size, bool last);
+/* All of its content, or of a chunk, is here, its filters' included. */
+void	message_content_ended(struct session *);
 /* Drops octets of a BDAT that is refused; false if more are to come, else it has its reply. */
-bool	verb_swallow(struct session *);
+bool	message_swallow(struct session *);
 
 #endif

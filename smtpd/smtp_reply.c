@@ -43,6 +43,8 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_FULL]		= "452 4.3.1 Insufficient system storage, try again later",
 	[REPLY_TOO_MANY_RCPTS]	= "452 4.5.3 Too many recipients",
 	[REPLY_TOO_MANY_MAILS]	= "452 4.7.0 Too many messages sent in this session",
+	[REPLY_FILTER_DOWN]	= "421 4.3.0 Temporary failure, closing connection",
+	[REPLY_DNS_TEMPFAIL]	= "451 4.4.3 Temporary DNS failure",
 	[REPLY_RCPT_TEMPFAIL]	= "451 4.3.0 Temporary failure looking up the recipient",
 	[REPLY_NAME_TEMPFAIL]	= "451 4.3.0 Temporary failure looking up the recipient, or the name of the client",
 

@@ -13,6 +13,8 @@
 #include "smtpd/dsn.h"
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
+#include "smtpd/smtp_chain.h"
+#include "smtpd/smtp_filter.h"
 
 #define IN(state)	(1u << STATE_##state)
 #define ANYWHERE	(IN(CONNECTED) | IN(READY) | IN(MAIL) | IN(RCPT) | IN(CHUNKS))
@@ -30,6 +32,7 @@ struct command {
 struct verb {
 	const char	*name;
 	unsigned	 allowed;
+	enum phase	 phase;		/* what its filters are asked about; PHASE_MAX: nothing */
 	/* Reads the argument; REPLY_NONE, or the reply that refuses it. */
 	enum reply	(*parse)(struct command *);
 	void		(*run)(struct session *, struct command *);
@@ -321,7 +324,7 @@ run_rcpt(struct session *s, struct command *c)
 	    c->params.orcpt.p, c->params.orcpt.n)) {
 		bad_param(c, SLICE("ORCPT"));
 		refuse_rcpt(s, c, REPLY_BAD_PARAM);
-	} else if (tx_rcpt(s->tx, &c->path, &c->params) == -1)
+	} else if (tx_rcpt(s->tx, &c->path, &c->params, false) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
 	else
 		wait_begin(s, WAITING_LOOKUP);
@@ -331,55 +334,13 @@ static void
 run_data(struct session *s, struct command *c)
 {
 	(void)c;
-	tx_data(s->tx, false);
-	report_tx_data(&s->source, s->tx->msgid, RESULT_OK);
-	session_reply(s, REPLY_DATA, NULL, NULL);
-	session_enter(s, STATE_DATA);
+	message_data(s);
 }
 
-/* Why a chunk is not taken, or REPLY_NONE: then it belongs to a message. */
-static enum reply
-chunk_refusal(const struct session *s)
-{
-	if (s->state == STATE_RCPT || s->state == STATE_CHUNKS)
-		return REPLY_NONE;
-	return s->state == STATE_MAIL ? REPLY_NO_RCPT : REPLY_SEQUENCE;
-}
-
-bool
-verb_swallow(struct session *s)
-{
-	struct slice	 in = io_input(&s->io);
-
-	if (in.n > s->swallow)
-		in.n = (size_t)s->swallow;
-	io_consume(&s->io, in.n);
-	s->swallow -= in.n;
-	if (s->swallow > 0)
-		return false;
-	session_reply(s, s->swallow_reply, NULL, NULL);
-	return true;
-}
-
-/* The octets follow, taken or not. */
 static void
 run_bdat(struct session *s, struct command *c)
 {
-	enum reply	 r = chunk_refusal(s);
-
-	if (r != REPLY_NONE) {
-		s->swallow = c->size;
-		s->swallow_reply = r;
-		verb_swallow(s);
-		return;
-	}
-	if (s->state == STATE_RCPT) {
-		tx_data(s->tx, true);
-		report_tx_data(&s->source, s->tx->msgid, RESULT_OK);
-	}
-	s->tx->chunk = s->tx->chunk_size = c->size;
-	s->tx->chunk_last = c->last;
-	session_enter(s, STATE_CHUNK);
+	message_chunk(s, c->size, c->last);
 }
 
 static void
@@ -422,19 +383,20 @@ run_quit(struct session *s, struct command *c)
 	session_quit(s);
 }
 
-static const struct verb verbs[] = {	/* name, allowed in, parse, run */
-	{ "HELO",	ANYWHERE,		parse_name,	run_helo },
-	{ "EHLO",	ANYWHERE,		parse_name,	run_ehlo },
-	{ "STARTTLS",	IN(READY),		parse_none,	run_starttls },
-	{ "MAIL",	IN(READY),		parse_mail,	run_mail },
-	{ "RCPT",	IN(MAIL) | IN(RCPT),	parse_rcpt,	run_rcpt },
-	{ "DATA",	IN(RCPT),		parse_none,	run_data },
-	{ "BDAT",	ANYWHERE,		parse_bdat,	run_bdat },
-	{ "RSET",	ANYWHERE,		parse_none,	run_rset },
-	{ "NOOP",	ANYWHERE,		parse_any,	run_noop },
-	{ "VRFY",	ANYWHERE,		parse_any,	run_vrfy },
-	{ "HELP",	ANYWHERE,		parse_any,	run_help },
-	{ "QUIT",	ANYWHERE,		parse_none,	run_quit },
+/* BDAT asks about a first chunk, when it has seen that it is one. */
+static const struct verb verbs[] = {	/* name, allowed in, phase, parse, run */
+	{ "HELO",	ANYWHERE,	PHASE_HELO,	parse_name,	run_helo },
+	{ "EHLO",	ANYWHERE,	PHASE_EHLO,	parse_name,	run_ehlo },
+	{ "STARTTLS",	IN(READY),	PHASE_STARTTLS,	parse_none,	run_starttls },
+	{ "MAIL",	IN(READY),	PHASE_MAIL_FROM, parse_mail,	run_mail },
+	{ "RCPT",	IN(MAIL) | IN(RCPT), PHASE_RCPT_TO, parse_rcpt,	run_rcpt },
+	{ "DATA",	IN(RCPT),	PHASE_DATA,	parse_none,	run_data },
+	{ "BDAT",	ANYWHERE,	PHASE_MAX,	parse_bdat,	run_bdat },
+	{ "RSET",	ANYWHERE,	PHASE_RSET,	parse_none,	run_rset },
+	{ "NOOP",	ANYWHERE,	PHASE_NOOP,	parse_any,	run_noop },
+	{ "VRFY",	ANYWHERE,	PHASE_MAX,	parse_any,	run_vrfy },
+	{ "HELP",	ANYWHERE,	PHASE_HELP,	parse_any,	run_help },
+	{ "QUIT",	ANYWHERE | IN(REFUSED), PHASE_QUIT, parse_none,	run_quit },
 };
 
 static const struct verb *
@@ -494,22 +456,118 @@ refuse(struct session *s, const struct verb *v, struct command *c, enum reply r)
 		session_reply(s, r, c->text, NULL);
 }
 
+/* Cuts a line into the verb's name and its argument. */
+static struct slice
+cut_name(struct slice line, struct command *c)
+{
+	const char	*space = line.n == 0 ? NULL : memchr(line.p, ' ', line.n);
+	struct slice	 name = line;
+
+	if (space != NULL)
+		name.n = space - line.p;
+	c->arg = trim(slice_make(line.p + name.n, line.n - name.n));
+	return name;
+}
+
+/* -- with filters -- */
+
+/* A filter refuses what could be read: a MAIL or RCPT was judged, and is reported. */
+static void
+refuse_outcome(struct session *s, const struct verb *v, const struct command *c,
+    const struct outcome *o)
+{
+	if (v->run == run_mail)
+		report_tx_mail(&s->source, 0, o->result, c->path.typed);
+	else if (v->run == run_rcpt)
+		report_tx_rcpt(&s->source, s->tx->msgid, o->result, c->path.typed);
+	else if (v->run == run_data)
+		report_tx_data(&s->source, s->tx->msgid, o->result);
+	outcome_reply(s, o);
+}
+
+/* The line again, with the argument that a filter has put in its place; NULL: no memory. */
+static char *
+rewritten(const struct verb *v, struct slice argument)
+{
+	char	*line;
+
+	if (asprintf(&line, "%s %s%.*s", v->name, v->run == run_mail ? "FROM:" :
+	    v->run == run_rcpt ? "TO:" : "", (int)argument.n, argument.p) == -1)
+		return NULL;
+	return line;
+}
+
+static void
+judged(struct session *s, const struct outcome *o)
+{
+	struct command		 c = { .path.typed = SLICE_NONE };
+	const struct verb	*v = s->verb;
+	char			*line = s->command;
+	enum reply		 r;
+
+	s->command = NULL;
+	if (o->decision == DECISION_REWRITE) {
+		free(line);
+		line = rewritten(v, o->text);
+	}
+	if (line == NULL) {
+		session_reply(s, REPLY_TEMPFAIL, NULL, NULL);
+		return;
+	}
+	cut_name(slice_str(line), &c);
+	r = v->parse(&c);
+	if (o->result != RESULT_OK)
+		refuse_outcome(s, v, &c, o);
+	else if (r != REPLY_NONE)
+		refuse(s, v, &c, r);
+	else
+		v->run(s, &c);
+	free(line);
+}
+
+/* The command is kept until the filters have judged it. */
+static void
+ask(struct session *s, const struct verb *v, struct slice line, struct command *c)
+{
+	free(s->command);
+	s->verb = v;
+	if ((s->command = strndup(line.p, line.n)) == NULL) {
+		session_reply(s, REPLY_TEMPFAIL, NULL, NULL);
+		return;
+	}
+	if (v->run != run_rcpt || !chain_has_rules())
+		phase_ask_raw(s, v->phase, c->path.typed.p != NULL ?
+		    c->path.typed : c->arg, c->arg, judged);
+	else if (tx_rcpt(s->tx, &c->path, &c->params, true) == -1)
+		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
+	else
+		wait_begin(s, WAITING_LOOKUP);
+}
+
+void
+verb_probed(struct session *s, uint32_t rule)
+{
+	struct command	 c = { .path.typed = SLICE_NONE };
+
+	s->tx->rcpt_filter = chain_rule_bit(rule);
+	cut_name(slice_str(s->command), &c);
+	s->verb->parse(&c);
+	phase_ask_raw(s, s->verb->phase, c.path.typed, c.arg, judged);
+}
+
 void
 verb_run(struct session *s, struct slice line)
 {
 	struct command		 c = { .path.typed = SLICE_NONE };
 	const struct verb	*v;
-	struct slice		 name = line;
-	const char		*space = line.n == 0 ? NULL : memchr(line.p, ' ', line.n);
+	struct slice		 name;
 	enum reply		 r;
 
 	if (has_controls(line)) {
 		verb_garbled(s, line, REPLY_BAD_BYTES);
 		return;
 	}
-	if (space != NULL)
-		name.n = space - line.p;
-	c.arg = trim(slice_make(line.p + name.n, line.n - name.n));
+	name = cut_name(line, &c);
 	if ((v = verb_find(name)) == NULL)
 		verb_garbled(s, line, REPLY_UNKNOWN);
 	else if (!(v->allowed & 1u << s->state))
@@ -517,52 +575,8 @@ verb_run(struct session *s, struct slice line)
 		    REPLY_NO_RCPT : REPLY_SEQUENCE, NULL, NULL);
 	else if ((r = v->parse(&c)) != REPLY_NONE)
 		refuse(s, v, &c, r);
+	else if (v->phase != PHASE_MAX && phase_filtered(s))
+		ask(s, v, line, &c);
 	else
 		v->run(s, &c);
-}
-
-/* What the queue makes of the message, or why it does not get it. */
-static void
-finish(struct session *s)
-{
-	static const enum reply	 refusals[] = {
-		[REFUSED_NOT]		= REPLY_NONE,
-		[REFUSED_SIZE]		= REPLY_TOO_BIG,
-		[REFUSED_LOOP]		= REPLY_LOOP,
-		[REFUSED_FORMAT]	= REPLY_NOT_A_MESSAGE,
-		[REFUSED_LINE]		= REPLY_BODY_LINE,
-		[REFUSED_TEMP]		= REPLY_TEMPFAIL,
-	};
-	enum reply	 r = refusals[s->tx->refusal];
-
-	if (r == REPLY_NONE && tx_commit(s->tx) == 0) {
-		wait_begin(s, WAITING_QUEUE);
-		return;
-	}
-	session_rollback(s);
-	session_reply(s, r == REPLY_NONE ? REPLY_TEMPFAIL : r, NULL, NULL);
-	session_enter(s, STATE_READY);
-}
-
-void
-verb_end_of_data(struct session *s)
-{
-	report_protocol_client(&s->source, SLICE("."));
-	finish(s);
-}
-
-/* A chunk that spoils the message ends it; those behind it have no transaction. */
-void
-verb_end_of_chunk(struct session *s)
-{
-	char	 size[24];
-
-	if (s->tx->chunk_last || s->tx->refusal != REFUSED_NOT) {
-		finish(s);
-		return;
-	}
-	snprintf(size, sizeof(size), "%llu",
-	    (unsigned long long)s->tx->chunk_size);
-	session_reply(s, REPLY_CHUNK, size, NULL);
-	session_enter(s, STATE_CHUNKS);
 }

@@ -92,6 +92,7 @@ peer_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 		msgid = ipc_get_u32(msg);
 		serial = ipc_get_u32(msg);
 		result = ipc_get_u8(msg);
+		ipc_get_u32(msg);
 		say(p, "verdict %d %x %u %u of %u; ", (int)id, msgid, serial, result, ipc_get_u32(msg));
 		break;
 	case IPC_ANSWER:
