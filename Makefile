@@ -28,8 +28,9 @@ KILLS =		500
 LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcrypto \
 		    libidn2 libcares libpcre2-8 2>/dev/null || :
 BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
-SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 2>/dev/null || \
-		    echo -levent -ltls -lcrypto -lidn2
+SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 libcrypt 2>/dev/null || \
+		    echo -levent -ltls -lcrypto -lidn2 -lcrypt
+CRYPT_LIBS !=	pkg-config --libs libcrypt 2>/dev/null || echo -lcrypt
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
@@ -48,7 +49,7 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 # -- what there is --------------------------------------------------------
 
-LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
+LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
 		lib/filter_table.o lib/fmt.o \
@@ -63,6 +64,7 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
+		lib/sasl.o \
 		lib/smtp_data.o lib/smtp_date.o lib/smtp_ext.o lib/smtp_header.o \
 		lib/smtp_path.o lib/smtp_xtext.o \
 		lib/u64map.o lib/utf8.o
