@@ -75,7 +75,7 @@ DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
 		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o lib/fcrdns_show.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
-SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
+SMTPD_OBJS =	smtpd/auth.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
 		smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_old.o \
 		smtpd/conf_pki.o smtpd/conf_proc.o smtpd/conf_relay.o \
@@ -86,7 +86,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/dns_host.o smtpd/dns_idn.o smtpd/dns_mx.o smtpd/dsn.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
-		smtpd/lookup_expand.o smtpd/lookup_include.o \
+		smtpd/lookup_expand.o smtpd/lookup_hash.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
 		smtpd/lookup_nodes.o smtpd/lookup_query.o \
 		smtpd/lookup_relay.o smtpd/lookup_user.o \
@@ -94,7 +94,8 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
 		smtpd/parent_file.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o \
+		smtpd/parent_shadow.o smtpd/proc.o \
 		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
 		smtpd/queue_commit.o smtpd/queue_content.o \
 		smtpd/queue_control.o smtpd/queue_deliver.o smtpd/queue_dsn.o \
@@ -108,10 +109,10 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
 		smtpd/relay_reply.o smtpd/relay_route.o \
 		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
-		smtpd/report_remote.o smtpd/smtp.o \
+		smtpd/report_remote.o smtpd/smtp.o smtpd/smtp_auth.o \
 		smtpd/smtp_bus.o smtpd/smtp_lines.o \
-		smtpd/smtp_listen.o smtpd/smtp_name.o \
-		smtpd/smtp_param.o smtpd/smtp_phase.o \
+		smtpd/smtp_line.o smtpd/smtp_listen.o smtpd/smtp_name.o \
+		smtpd/smtp_param.o smtpd/smtp_penalty.o smtpd/smtp_phase.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_stats.o \
 		smtpd/smtp_tls.o smtpd/smtp_tx.o \

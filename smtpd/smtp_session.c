@@ -23,6 +23,7 @@ static const char *const state_names[STATE_MAX] = {
 	[STATE_CHUNK]		= "chunk",
 	[STATE_CHUNKS]		= "chunks",
 	[STATE_TLS]		= "tls",
+	[STATE_AUTH]		= "auth",
 	[STATE_CLOSING]		= "closing",
 };
 
@@ -166,6 +167,7 @@ session_close(struct session *s)
 	free(s->rdns);
 	free(s->helo);
 	free(s->username);
+	auth_free(s);
 	free(s);
 	listener_resume();
 }
@@ -179,58 +181,6 @@ session_quit(struct session *s)
 }
 
 /* -- input -- */
-
-/* The next command line without its line end; 1, or 0 if it is not all there. */
-static int
-next_line(struct session *s, struct slice *line)
-{
-	struct slice	 in = io_input(&s->io);
-	const char	*lf = in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
-
-	*line = in;
-	if (lf != NULL) {
-		line->n = lf - in.p;
-		if (line->n <= COMMAND_MAX)
-			return 1;
-	} else if (in.n <= COMMAND_MAX)
-		return 0;
-	line->n = COMMAND_MAX;
-	return 1;
-}
-
-/* A line longer than any command: answered once, at its end. */
-static void
-skip_line(struct session *s)
-{
-	struct slice	 in = io_input(&s->io);
-	const char	*lf = memchr(in.p, '\n', in.n);
-
-	io_consume(&s->io, lf == NULL ? in.n : (size_t)(lf + 1 - in.p));
-	if (lf == NULL)
-		return;
-	s->skipping = false;
-	session_reply(s, REPLY_LINE_TOO_LONG, NULL, NULL);
-}
-
-/* CRLF ends a command, and nothing else does: a lone LF ends a line that is refused. */
-static void
-command(struct session *s, struct slice line)
-{
-	char	 copy[COMMAND_MAX + 1];
-	bool	 crlf = line.n > 0 && line.p[line.n - 1] == '\r';
-
-	memcpy(copy, line.p, line.n);
-	io_consume(&s->io, line.n + 1);
-	line.p = copy;
-	if (!crlf) {
-		report_protocol_client(&s->source, line);
-		verb_garbled(s, line, REPLY_BAD_BYTES);
-		return;
-	}
-	line.n--;
-	report_protocol_client(&s->source, line);
-	verb_run(s, line);
-}
 
 /* By a reporter that is waited for; mail of this host never is. */
 static bool
@@ -261,8 +211,6 @@ judge_errors(struct session *s)
 static bool
 step(struct session *s)
 {
-	struct slice	 line;
-
 	if (s->state == STATE_DATA) {
 		if (tx_content(s->tx) != 1)
 			return false;
@@ -274,19 +222,8 @@ step(struct session *s)
 	} else if (s->swallow > 0) {
 		if (!verb_swallow(s))
 			return false;
-	} else if (s->skipping) {
-		if (io_input(&s->io).n == 0)
-			return false;
-		skip_line(s);
-	} else {
-		if (next_line(s, &line) == 0)
-			return false;
-		if (line.n == COMMAND_MAX && line.p[line.n] != '\n') {
-			report_protocol_client(&s->source, line);
-			s->skipping = !verb_lost(s, line);
-		} else
-			command(s, line);
-	}
+	} else if (!line_step(s))
+		return false;
 	judge_errors(s);
 	return true;
 }
@@ -328,6 +265,8 @@ secured(struct session *s)
 		/* RFC 3207 4.2: what was said in clear is forgotten. */
 		free(s->helo);
 		s->helo = NULL;
+		free(s->username);
+		s->username = NULL;
 		session_enter(s, STATE_CONNECTED);
 	}
 	/* The handshake held the input back. */
@@ -354,7 +293,8 @@ timed_out(struct session *s)
 static void
 closed(struct session *s)
 {
-	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW) {
+	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW ||
+	    s->waiting == WAITING_PAUSE) {
 		session_close(s);
 		return;
 	}
@@ -394,13 +334,14 @@ shut(struct session *s)
 {
 	session_rollback(s);
 	wait_end(s);
+	auth_free(s);
 	if (s->state != STATE_TLS)
 		session_reply(s, REPLY_SHUTDOWN, NULL, NULL);
 	session_enter(s, STATE_CLOSING);
 }
 
-static void
-answered(struct session *s)
+void
+session_answered(struct session *s)
 {
 	wait_end(s);
 	if (s->gone)
@@ -427,7 +368,7 @@ rcpt_answered(struct session *s, enum reply r)
 		if (s->state == STATE_MAIL)
 			session_enter(s, STATE_RCPT);
 	}
-	answered(s);
+	session_answered(s);
 }
 
 static void
@@ -544,7 +485,7 @@ session_committed(uint32_t msgid, enum commit_result result)
 		session_reply(s, refusals[result], NULL, NULL);
 	}
 	session_enter(s, STATE_READY);
-	answered(s);
+	session_answered(s);
 }
 
 void
@@ -560,6 +501,9 @@ session_waited(struct session *s)
 	case WAITING_WINDOW:
 		tx_give_up(s->tx);
 		session_run(s);
+		break;
+	case WAITING_AUTH:
+		auth_waited(s);
 		break;
 	case WAITING_QUEUE:
 		session_committed(s->tx->msgid, COMMIT_TEMPFAIL);

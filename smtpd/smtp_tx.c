@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/addr.h"
+#include "lib/sasl.h"
 #include "lib/smtp_date.h"
 #include "lib/u64map.h"
 #include "lib/utf8.h"
@@ -465,9 +466,40 @@ with_clause(const struct tx *tx)
 {
 	const struct session	*s = tx->session;
 
+	bool			 known = s->username != NULL;
+
 	if (tx->body & BODY_SMTPUTF8)
-		return s->secured ? "UTF8SMTPS" : "UTF8SMTP";
-	return !s->esmtp ? "SMTP" : s->secured ? "ESMTPS" : "ESMTP";
+		return s->secured ? (known ? "UTF8SMTPSA" : "UTF8SMTPS") :
+		    known ? "UTF8SMTPA" : "UTF8SMTP";
+	if (!s->esmtp)
+		return "SMTP";
+	return s->secured ? (known ? "ESMTPSA" : "ESMTPS") : known ? "ESMTPA" : "ESMTP";
+}
+
+/* As a word, or quoted (RFC 5322 3.2.4). */
+static void
+auth_clause(const struct session *s, char *buf, size_t size)
+{
+	static const char	 plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.@_+-";
+	const char		*p = s->username;
+	size_t			 n;
+
+	*buf = '\0';
+	if (s->listener->conf == NULL || !s->listener->conf->received_auth)
+		return;
+	if (p == NULL || strspn(p, plain) == strlen(p)) {
+		snprintf(buf, size, " auth=%s%s%s", p != NULL ? "yes" : "no",
+		    p != NULL ? " user=" : "", p != NULL ? p : "");
+		return;
+	}
+	n = (size_t)snprintf(buf, size, " auth=yes user=\"");
+	for (; *p != '\0' && n + 4 < size; p++) {
+		if (*p == '"' || *p == '\\')
+			buf[n++] = '\\';
+		buf[n++] = *p;
+	}
+	buf[n++] = '"';
+	buf[n] = '\0';
 }
 
 void
@@ -475,6 +507,7 @@ tx_data(struct tx *tx, bool chunked)
 {
 	const struct session	*s = tx->session;
 	char			 from[1024], date[SMTP_DATE_MAX], tls[256], rcpt[512] = "";
+	char			 auth[2 * SASL_NAME_MAX + 32];
 	size_t			 n = 0;
 	int			 len;
 
@@ -483,15 +516,16 @@ tx_data(struct tx *tx, bool chunked)
 	if (!make_room(tx))
 		return;
 	from_clause(s, from, sizeof(from));
+	auth_clause(s, auth, sizeof(auth));
 	if (s->secured)
 		n = io_tls_text(&s->io, tls, sizeof(tls));
 	if (tx->nrcpt == 1 && tx->first != NULL)
 		snprintf(rcpt, sizeof(rcpt), "\n\tfor <%s>", tx->first);
 	len = snprintf(tx->content, tx->content_size,
-	    "Received: %s\n\tby %s (pipepost) with %s id %08x%s%.*s%s%s;\n\t%s\n",
+	    "Received: %s\n\tby %s (pipepost) with %s id %08x%s%.*s%s%s%s;\n\t%s\n",
 	    from, s->listener->hostname, with_clause(tx), tx->msgid,
 	    s->secured ? " (" : "", (int)n, tls, s->secured ? ":verify=NO)" : "",
-	    rcpt, smtp_date((int64_t)(loop_wall() / 1000000), date));
+	    auth, rcpt, smtp_date((int64_t)(loop_wall() / 1000000), date));
 	tx->content_len = tx->size = tx->trace = (size_t)len;
 	note_8bit(tx, tx->content, tx->content_len);
 }

@@ -226,6 +226,8 @@ run_ehlo(struct session *s, struct command *c)
 	session_reply_more(s, REPLY_EXT_SMTPUTF8, NULL, NULL);
 	if (s->listener->tls != NULL && !s->secured)
 		session_reply_more(s, REPLY_EXT_STARTTLS, NULL, NULL);
+	if (auth_is_offered(s))
+		session_reply_more(s, REPLY_EXT_AUTH, NULL, NULL);
 	session_reply(s, REPLY_EXT_HELP, NULL, NULL);
 }
 
@@ -244,6 +246,12 @@ run_starttls(struct session *s, struct command *c)
 	}
 	session_reply(s, REPLY_STARTTLS, NULL, NULL);
 	session_enter(s, STATE_TLS);
+}
+
+static void
+run_auth(struct session *s, struct command *c)
+{
+	auth_begin(s, c->arg);
 }
 
 /* Notifications asked for where they are not offered. */
@@ -266,8 +274,14 @@ mail_refusal(const struct session *s, struct command *c)
 {
 	if (is_dsn_refused(s, c))
 		return REPLY_UNKNOWN_PARAM;
+	if (c->params.auth && !auth_is_offered(s)) {
+		bad_param(c, SLICE("AUTH"));
+		return REPLY_UNKNOWN_PARAM;
+	}
 	if (listener_tls(s->listener) == LISTEN_TLS_REQUIRE && !s->secured)
 		return REPLY_TLS_FIRST;
+	if (auth_is_missing(s))
+		return REPLY_AUTH_FIRST;
 	if (s->mails >= proc_conf->max_mails)
 		return REPLY_TOO_MANY_MAILS;
 	if (c->params.sized && c->params.size > proc_conf->max_message_size)
@@ -426,6 +440,7 @@ static const struct verb verbs[] = {	/* name, allowed in, parse, run */
 	{ "HELO",	ANYWHERE,		parse_name,	run_helo },
 	{ "EHLO",	ANYWHERE,		parse_name,	run_ehlo },
 	{ "STARTTLS",	IN(READY),		parse_none,	run_starttls },
+	{ "AUTH",	IN(READY),		parse_any,	run_auth },
 	{ "MAIL",	IN(READY),		parse_mail,	run_mail },
 	{ "RCPT",	IN(MAIL) | IN(RCPT),	parse_rcpt,	run_rcpt },
 	{ "DATA",	IN(RCPT),		parse_none,	run_data },
@@ -446,6 +461,21 @@ verb_find(struct slice name)
 		if (slice_eqi(name, slice_str(verbs[i].name)))
 			return &verbs[i];
 	return NULL;
+}
+
+/* The line as far as its first blank. */
+static struct slice
+verb_name(struct slice line)
+{
+	const char	*space = line.n == 0 ? NULL : memchr(line.p, ' ', line.n);
+
+	return slice_make(line.p, space == NULL ? line.n : (size_t)(space - line.p));
+}
+
+bool
+verb_is_known(struct slice line)
+{
+	return verb_find(verb_name(line)) != NULL;
 }
 
 static bool
@@ -499,16 +529,13 @@ verb_run(struct session *s, struct slice line)
 {
 	struct command		 c = { .path.typed = SLICE_NONE };
 	const struct verb	*v;
-	struct slice		 name = line;
-	const char		*space = line.n == 0 ? NULL : memchr(line.p, ' ', line.n);
+	struct slice		 name = verb_name(line);
 	enum reply		 r;
 
 	if (has_controls(line)) {
 		verb_garbled(s, line, REPLY_BAD_BYTES);
 		return;
 	}
-	if (space != NULL)
-		name.n = space - line.p;
 	c.arg = trim(slice_make(line.p + name.n, line.n - name.n));
 	if ((v = verb_find(name)) == NULL)
 		verb_garbled(s, line, REPLY_UNKNOWN);
