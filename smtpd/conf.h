@@ -51,6 +51,7 @@ struct listen {
 	char		*tag;
 	bool		 mask_src;
 	bool		 no_dsn;
+	bool		 received_auth;	/* the trace header says who has logged in */
 	enum listen_auth auth;		/* LISTEN_AUTH: no mail without a login */
 	struct table	*credentials;	/* user -> crypt(3) hash; NULL: the users of the system */
 	bool		 auth_in_clear;	/* offered to clients of this host without TLS too */

@@ -21,6 +21,7 @@
 #include "smtpd/loop.h"
 
 #define BUFFER		(256 * 1024)	/* read at once */
+#define SHORT		4096		/* input that is less may be a line, and no content */
 #define BACKED_UP	(64 * 1024)	/* output waiting: produce no more */
 #define LINGER		10		/* seconds for the last output */
 #define HURRY		30		/* seconds of silence after io_hurry() */
@@ -247,6 +248,13 @@ io_consume(struct io *io, size_t n)
 }
 
 void
+io_wipe(struct io *io, size_t n)
+{
+	explicit_bzero(io == current ? buffer + current_off : io->in, n);
+	io_consume(io, n);
+}
+
+void
 io_pause(struct io *io)
 {
 	io->paused = true;
@@ -322,6 +330,9 @@ keep_rest(struct io *io)
 	}
 	memcpy(io->in, buffer + current_off, n);
 	io->in_len = n;
+	/* The first part of a line may be one of a password. */
+	if (n <= SHORT)
+		explicit_bzero(buffer + current_off, n);
 }
 
 static void
@@ -348,7 +359,10 @@ readable(struct io *io)
 	}
 	if (io->in_len > 0)
 		memcpy(buffer, io->in, io->in_len);
-	free(io->in);
+	if (io->in_len <= SHORT)
+		freezero(io->in, io->in_len);
+	else
+		free(io->in);
 	io->in = NULL;
 	current = io;
 	current_off = 0;

@@ -71,6 +71,8 @@ void	io_local(const struct io *, struct sockaddr_storage *);
 /* Bytes not yet consumed; valid until the next call on this io or the callback's end. */
 struct slice	io_input(const struct io *);
 void	io_consume(struct io *, size_t);
+/* The same, with bytes that nobody is to find later. */
+void	io_wipe(struct io *, size_t);
 
 /* Nothing is read while paused. io_resume() does not call back: go on with io_input(). */
 void	io_pause(struct io *);

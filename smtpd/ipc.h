@@ -17,7 +17,7 @@
 
 enum process {			/* rows of proc.c */
 	PROC_PARENT, PROC_SMTP, PROC_LOOKUP, PROC_DNS, PROC_QUEUE, PROC_RELAY,
-	PROC_DELIVER, PROC_OFFLINE,
+	PROC_AUTH, PROC_DELIVER, PROC_OFFLINE,
 	PROC_MAX
 };
 
@@ -50,6 +50,12 @@ enum ipc_type {			/* rows of ipc_table.c: sender, receiver, payload */
 	/* smtp (queue: for a bounce) and lookup */
 	IPC_RCPT,		/* struct ipc_rcpt */
 	IPC_VERDICT,		/* u64 session, u32 msgid, u32 serial, u8 enum verdict, u32 rule of a probe, u32 n, n * u64 evpid */
+	/* smtp and auth */
+	IPC_LOGIN,		/* u64 session, u32 serial, u32 listen index, str client address, str user, str password */
+	IPC_LOGGED_IN,		/* u64 session, u32 serial, u8 enum login */
+	/* auth and who knows the users: lookup those of tables, the parent those of the system */
+	IPC_HASH_WANT,		/* u32 id, u32 listen index (to lookup alone matters), str user */
+	IPC_HASH,		/* u32 id, u8 1 + enum table_answer, str crypt(3) hash; NO: somebody's, that it costs the same, or empty */
 	IPC_CONDITION,		/* smtp to lookup: u64 session, u32 serial, u32 index of a filter, str key: is it in its table? */
 	IPC_HELD,		/* lookup to smtp: u64 session, u32 serial, u32 index, u8 1 + enum table_answer */
 	/* relay and lookup */
@@ -98,6 +104,12 @@ enum verdict {			/* of a recipient; smtp_reply.c has the words */
 	VERDICT_TEMPFAIL,	/* 451 a table or the user data base failed */
 	VERDICT_LOOP,		/* 550 aliases go in circles */
 	VERDICT_ERROR		/* 550 an alias says error:... */
+};
+
+enum login {			/* what becomes of one; the words are in smtp_reply.c */
+	LOGIN_PASS,
+	LOGIN_FAIL,		/* 535 no such user, or another password */
+	LOGIN_ERROR		/* 454 it cannot be told */
 };
 
 enum commit_result {
@@ -267,6 +279,7 @@ struct ipc_msg {
 	struct slice	 data;		/* the part not yet read by ipc_get_* */
 	int		 fd;		/* -1, or the receiver's to close; set to -1 once taken */
 	bool		 bad;		/* ipc_get_* ran off the end */
+	bool		 secret;	/* the receiver says so: it is cleared when the callback returns */
 };
 
 struct ipc;			/* one channel */
@@ -295,6 +308,8 @@ void	 ipc_put_u8(struct ipc *, uint8_t);
 void	 ipc_put_u32(struct ipc *, uint32_t);
 void	 ipc_put_u64(struct ipc *, uint64_t);
 void	 ipc_put_slice(struct ipc *, struct slice);	/* length and bytes */
+/* What is being composed is a secret: nothing of it stays in memory once it is sent. */
+void	 ipc_secret(struct ipc *);
 void	 ipc_end(struct ipc *);
 void	 ipc_end_fd(struct ipc *, int fd);		/* fd is closed once sent */
 

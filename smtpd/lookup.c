@@ -3,7 +3,8 @@
  * The lookup process: answers which rule matches a recipient and what it
  * expands to.  Envelopes go to queue, the verdict, with their ids, to smtp,
  * and never before queue's socket has taken the envelopes.  relay is told what
- * the tables of its actions hold, smtp what those of its filters do.
+ * the tables of its actions hold, smtp what those of its filters do, auth what
+ * those of listeners do.
  */
 #include <sys/queue.h>
 
@@ -190,6 +191,26 @@ answer_query(struct ipc *relay, struct ipc_msg *msg)
 	ipc_end(relay);
 }
 
+/* A question of auth. */
+static void
+answer_hash(struct ipc *auth, struct ipc_msg *msg)
+{
+	uint32_t		 id = ipc_get_u32(msg);
+	uint32_t		 listener = ipc_get_u32(msg);
+	struct slice		 user = ipc_get_slice(msg), hash;
+	enum table_answer	 result;
+
+	if (!ipc_complete(auth, msg))
+		return;
+	result = lookup_hash(proc_conf, listener, user, &hash);
+	ipc_begin(auth, IPC_HASH);
+	ipc_secret(auth);
+	ipc_put_u32(auth, id);
+	ipc_put_u8(auth, (uint8_t)(1 + result));
+	ipc_put_slice(auth, hash);
+	ipc_end(auth);
+}
+
 /* Does a rule of a filter hold?  smtp cannot read the file of its table. */
 static void
 answer_condition(struct ipc *smtp, struct ipc_msg *msg)
@@ -281,6 +302,8 @@ lookup_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		(q.probe ? answer_probe : answer)(peer, &q);
 	else if (msg->type == IPC_QUERY)
 		answer_query(ipc, msg);
+	else if (msg->type == IPC_HASH_WANT)
+		answer_hash(ipc, msg);
 	else if (msg->type == IPC_CONDITION)
 		answer_condition(ipc, msg);
 	else if (msg->type == IPC_UPDATE)

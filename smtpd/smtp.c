@@ -16,6 +16,7 @@
 #include "smtpd/smtp_peers.h"
 #include "smtpd/smtp_stats.h"
 
+struct ipc	*smtp_auth;
 struct ipc	*smtp_dns;
 struct ipc	*smtp_lookup;
 struct ipc	*smtp_queue;
@@ -77,6 +78,8 @@ smtp_peer(enum process peer, struct ipc *ipc, const char *instance)
 		smtp_dns = ipc;
 	else if (peer == PROC_LOOKUP)
 		smtp_lookup = ipc;
+	else if (peer == PROC_AUTH)
+		smtp_auth = ipc;
 	else if (peer == PROC_QUEUE) {
 		smtp_queue = ipc;
 		tx_queue_met();
@@ -93,6 +96,9 @@ peer_lost(enum process peer, struct ipc *ipc)
 	} else if (peer == PROC_LOOKUP && ipc == smtp_lookup) {
 		smtp_lookup = NULL;
 		session_lookup_lost();
+	} else if (peer == PROC_AUTH && ipc == smtp_auth) {
+		smtp_auth = NULL;
+		auth_lost();
 	} else if (peer == PROC_QUEUE && ipc == smtp_queue) {
 		smtp_queue = NULL;
 		tx_queue_lost();
@@ -161,6 +167,18 @@ from_lookup(struct ipc *ipc, struct ipc_msg *msg)
 	session_verdict(session, msgid, serial, verdict, rule, msg, n);
 }
 
+static void
+from_auth(struct ipc *ipc, struct ipc_msg *msg)
+{
+	uint64_t	 session = ipc_get_u64(msg);
+	uint32_t	 serial = ipc_get_u32(msg);
+	uint8_t		 result = ipc_get_u8(msg);
+
+	msg->bad |= result > LOGIN_ERROR;
+	if (ipc_complete(ipc, msg))
+		auth_answer(session, serial, result);
+}
+
 /* A message that was accepted for an smtp that died before it could say so. */
 static void
 orphan(struct ipc *ipc, struct ipc_msg *msg)
@@ -227,6 +245,8 @@ smtp_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		condition_answer(ipc, msg);
 	else if (peer == PROC_LOOKUP && msg->type == IPC_VERDICT)
 		from_lookup(ipc, msg);
+	else if (peer == PROC_AUTH && msg->type == IPC_LOGGED_IN)
+		from_auth(ipc, msg);
 	else if (peer == PROC_QUEUE)
 		from_queue(ipc, msg);
 	else

@@ -31,17 +31,18 @@ enum reply {
 	REPLY_HELO, REPLY_EHLO,		/* the greeting line of EHLO's answer */
 	REPLY_EXT_8BITMIME, REPLY_EXT_STATUSCODES, REPLY_EXT_SIZE,
 	REPLY_EXT_DSN, REPLY_EXT_PIPELINING, REPLY_EXT_CHUNKING,
-	REPLY_EXT_SMTPUTF8, REPLY_EXT_STARTTLS, REPLY_EXT_HELP,
+	REPLY_EXT_SMTPUTF8, REPLY_EXT_STARTTLS, REPLY_EXT_AUTH, REPLY_EXT_HELP,
 	REPLY_OK, REPLY_RESET, REPLY_BYE, REPLY_VRFY,
 	REPLY_HELP1, REPLY_HELP2, REPLY_HELP3,
 	REPLY_STARTTLS, REPLY_MAIL_OK, REPLY_RCPT_OK, REPLY_DATA, REPLY_CHUNK,
 	REPLY_COMMIT,
+	REPLY_AUTH_PLAIN, REPLY_AUTH_USERNAME, REPLY_AUTH_PASSWORD, REPLY_AUTH_PASS,
 	/* 4yz */
 	REPLY_TIMEOUT, REPLY_TOO_MANY_ERRORS, REPLY_SHUTDOWN, REPLY_TLS_BROKEN,
 	REPLY_TEMPFAIL, REPLY_FULL, REPLY_TOO_MANY_RCPTS, REPLY_TOO_MANY_MAILS,
 	REPLY_FILTER_DOWN, REPLY_DNS_TEMPFAIL,
 	REPLY_RCPT_TEMPFAIL,
-	REPLY_NAME_TEMPFAIL,
+	REPLY_NAME_TEMPFAIL, REPLY_AUTH_TEMPFAIL, REPLY_TOO_MANY_LOGINS,
 	/* 5yz */
 	REPLY_UNKNOWN, REPLY_SEQUENCE, REPLY_LINE_TOO_LONG, REPLY_BAD_BYTES,
 	REPLY_NO_ARGUMENTS, REPLY_NEEDS_NAME, REPLY_BAD_NAME,
@@ -49,6 +50,9 @@ enum reply {
 	REPLY_SENDER_UTF8, REPLY_RCPT_UTF8, REPLY_BAD_CHUNK,
 	REPLY_BAD_PARAM, REPLY_UNKNOWN_PARAM, REPLY_TLS_FIRST, REPLY_NO_RCPT,
 	REPLY_TLS_ACTIVE, REPLY_NO_TLS,
+	REPLY_NO_AUTH, REPLY_AUTH_FIRST, REPLY_AUTH_TWICE, REPLY_AUTH_NEEDS_MECHANISM,
+	REPLY_AUTH_MECHANISM, REPLY_AUTH_MALFORMED, REPLY_AUTH_CANCELLED, REPLY_AUTH_TOO_LONG,
+	REPLY_AUTH_FAIL,
 	REPLY_TOO_BIG, REPLY_TOO_MANY_ENVELOPES, REPLY_LOOP, REPLY_NOT_A_MESSAGE, REPLY_BODY_LINE,
 	REPLY_NO_RULE, REPLY_REJECTED, REPLY_UNKNOWN_USER, REPLY_ALIAS_LOOP,
 	REPLY_ALIAS_ERROR,
@@ -66,6 +70,7 @@ enum param_of { PARAM_OF_MAIL, PARAM_OF_RCPT };
 
 struct params {
 	bool		 sized;
+	bool		 auth;		/* AUTH= was said */
 	uint64_t	 size;
 	uint8_t		 body;		/* enum body */
 	uint8_t		 ret;		/* enum dsn_ret */
@@ -205,6 +210,7 @@ enum state {
 	STATE_CHUNK,		/* content, so many octets */
 	STATE_CHUNKS,		/* between two BDATs of a message */
 	STATE_TLS,		/* handshake */
+	STATE_AUTH,		/* an exchange: its lines are no commands */
 	STATE_CLOSING,
 	STATE_MAX
 };
@@ -214,6 +220,8 @@ enum waiting {
 	WAITING_DNS,		/* for the client's name, before anything is said */
 	WAITING_FILTER,		/* for what the filters decide on a phase */
 	WAITING_LOOKUP,		/* for its verdict on a recipient */
+	WAITING_AUTH,		/* for its judgement on a login */
+	WAITING_PAUSE,		/* after a login that failed */
 	WAITING_WINDOW,		/* for the queue to take more content */
 	WAITING_QUEUE		/* for its answer to a commit */
 };
@@ -228,15 +236,18 @@ struct session {
 	char		*rdns;		/* as dns has it, lower case; NULL: none */
 	char		*helo;		/* NULL before HELO */
 	char		*username;	/* NULL: has not logged in */
+	struct auth	*auth;		/* an exchange that is under way, or NULL */
 	uint32_t	 mails;
 	uint16_t	 errors;
 	uint8_t		 fcrdns;	/* does that name have the address? */
 	uint8_t		 state;
+	uint8_t		 login_failures;	/* in a row */
 	uint8_t		 waiting;	/* wait_begin() sets it, wait_end() clears it */
 	TAILQ_ENTRY(session) wait_entry;
 	uint64_t	 wait_since;	/* monotonic ns */
 	bool		 esmtp, secured;
 	bool		 skipping;	/* the rest of a line that is too long */
+	bool		 hushed;	/* AUTH was said: what is no command is told to nobody */
 	uint64_t	 swallow;	/* octets of a BDAT that is refused; then it hears: */
 	enum reply	 swallow_reply;
 	char		*swallow_text;	/* if that reply is a filter's */
@@ -335,7 +346,42 @@ void	phase_ask(struct session *, enum phase, struct slice argument,
 /* Sends the reply of one that refuses, and ends the session if that is said. */
 void	outcome_reply(struct session *, const struct outcome *);
 
+/* -- lines that are no content: smtp_line.c -- */
+
+/* Deals with the next of them; false if it is not all there. */
+bool	line_step(struct session *);
+
+/* -- AUTH: smtp_auth.c -- */
+
+/* To this client, as things are? */
+bool	auth_is_offered(const struct session *);
+/* Does its listener take mail from those alone who have logged in, which it has not? */
+bool	auth_is_missing(const struct session *);
+/* Begins an exchange with the argument of AUTH; takes a line of it; ends it with a reply. */
+void	auth_begin(struct session *, struct slice arg);
+void	auth_line(struct session *, struct slice, bool crlf);
+void	auth_end(struct session *, enum reply);
+/* Forgets the exchange, if there is one. */
+void	auth_free(struct session *);
+/*
+ * While the phase auth is asked: what the client said, "PLAIN AGEAYg==" or "LOGIN YQ==", for
+ * filters that are to know it; otherwise SLICE_NONE, or empty.
+ */
+struct slice auth_secret(const struct session *);
+/* Answers from auth: of a login, none in time, none ever. */
+void	auth_answer(uint64_t id, uint32_t serial, enum login);
+void	auth_waited(struct session *);
+void	auth_lost(void);
+
+/* smtp_penalty.c: a login failed; how many of that address did lately. */
+uint32_t penalty_failed(const struct session *);
+/* Milliseconds to wait after so many. */
+uint32_t penalty_pause(uint32_t failures);
+
 /* -- verbs: smtp_verb.c -- */
+
+/* Does a line begin with the name of one? */
+bool	verb_is_known(struct slice line);
 
 /* Runs one command line, without its CRLF. */
 void	verb_run(struct session *, struct slice line);

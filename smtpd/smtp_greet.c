@@ -92,5 +92,7 @@ session_secured(struct session *s)
 	/* RFC 3207 4.2: what was said in clear is forgotten. */
 	free(s->helo);
 	s->helo = NULL;
+	free(s->username);
+	s->username = NULL;
 	session_enter(s, STATE_CONNECTED);
 }

@@ -261,6 +261,8 @@ param_for(const struct session *s, const struct proc_conf *c, char *buf, size_t 
 
 	if (a->phase == PHASE_CONNECT)
 		return address_param(c->dialect, slice_str(a->argument), buf, size);
+	if (a->phase == PHASE_AUTH && c->auth_secrets)
+		return auth_secret(s);
 	return slice_str(c->dialect == DIALECT_1 && a->raw != NULL ?
 	    a->raw : a->argument);
 }

@@ -28,6 +28,7 @@ static const char *const state_names[STATE_MAX] = {
 	[STATE_CHUNK]		= "chunk",
 	[STATE_CHUNKS]		= "chunks",
 	[STATE_TLS]		= "tls",
+	[STATE_AUTH]		= "auth",
 	[STATE_CLOSING]		= "closing",
 };
 
@@ -161,6 +162,7 @@ session_close(struct session *s)
 	free(s->command);
 	free(s->swallow_text);
 	free(s->refusal);
+	auth_free(s);
 	free(s);
 	listener_resume();
 }
@@ -174,58 +176,6 @@ session_quit(struct session *s)
 }
 
 /* -- input -- */
-
-/* The next command line without its line end; 1, or 0 if it is not all there. */
-static int
-next_line(struct session *s, struct slice *line)
-{
-	struct slice	 in = io_input(&s->io);
-	const char	*lf = in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
-
-	*line = in;
-	if (lf != NULL) {
-		line->n = lf - in.p;
-		if (line->n <= COMMAND_MAX)
-			return 1;
-	} else if (in.n <= COMMAND_MAX)
-		return 0;
-	line->n = COMMAND_MAX;
-	return 1;
-}
-
-/* A line longer than any command: answered once, at its end. */
-static void
-skip_line(struct session *s)
-{
-	struct slice	 in = io_input(&s->io);
-	const char	*lf = memchr(in.p, '\n', in.n);
-
-	io_consume(&s->io, lf == NULL ? in.n : (size_t)(lf + 1 - in.p));
-	if (lf == NULL)
-		return;
-	s->skipping = false;
-	session_reply(s, REPLY_LINE_TOO_LONG, NULL, NULL);
-}
-
-/* CRLF ends a command, and nothing else does: a lone LF ends a line that is refused. */
-static void
-command(struct session *s, struct slice line)
-{
-	char	 copy[COMMAND_MAX + 1];
-	bool	 crlf = line.n > 0 && line.p[line.n - 1] == '\r';
-
-	memcpy(copy, line.p, line.n);
-	io_consume(&s->io, line.n + 1);
-	line.p = copy;
-	if (!crlf) {
-		report_protocol_client(&s->source, line);
-		verb_garbled(s, line, REPLY_BAD_BYTES);
-		return;
-	}
-	line.n--;
-	report_protocol_client(&s->source, line);
-	verb_run(s, line);
-}
 
 /* By a reporter that is waited for, which mail of this host never is; by a filter that has too much to read. */
 static bool
@@ -262,8 +212,6 @@ judge_errors(struct session *s)
 static bool
 step(struct session *s)
 {
-	struct slice	 line;
-
 	if (s->state == STATE_DATA || s->state == STATE_CHUNK) {
 		if (content_take(s->tx) != 1)
 			return false;
@@ -271,19 +219,8 @@ step(struct session *s)
 	} else if (s->swallow > 0) {
 		if (!message_swallow(s))
 			return false;
-	} else if (s->skipping) {
-		if (io_input(&s->io).n == 0)
-			return false;
-		skip_line(s);
-	} else {
-		if (next_line(s, &line) == 0)
-			return false;
-		if (line.n == COMMAND_MAX && line.p[line.n] != '\n') {
-			report_protocol_client(&s->source, line);
-			s->skipping = !verb_lost(s, line);
-		} else
-			command(s, line);
-	}
+	} else if (!line_step(s))
+		return false;
 	judge_errors(s);
 	return true;
 }
@@ -332,7 +269,7 @@ static void
 closed(struct session *s)
 {
 	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW ||
-	    s->waiting == WAITING_FILTER) {
+	    s->waiting == WAITING_FILTER || s->waiting == WAITING_PAUSE) {
 		session_close(s);
 		return;
 	}
@@ -375,6 +312,7 @@ shut(struct session *s, enum reply why)
 	session_rollback(s);
 	phase_cancel(s);
 	wait_end(s);
+	auth_free(s);
 	if (s->state != STATE_TLS && s->state != STATE_CLOSING)
 		session_reply(s, why, NULL, NULL);
 	session_enter(s, STATE_CLOSING);
@@ -422,7 +360,8 @@ forsake(struct session *s)
 		wait_end(s);
 		message_content_ended(s);
 	}
-	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW)
+	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW ||
+	    s->waiting == WAITING_PAUSE)
 		shut(s, REPLY_FILTER_DOWN);
 }
 
@@ -597,6 +536,9 @@ session_waited(struct session *s)
 	case WAITING_WINDOW:
 		content_give_up(s->tx);
 		session_run(s);
+		break;
+	case WAITING_AUTH:
+		auth_waited(s);
 		break;
 	case WAITING_QUEUE:
 		session_committed(s->tx->msgid, COMMIT_TEMPFAIL);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/addr.h"
+#include "lib/sasl.h"
 #include "lib/smtp_date.h"
 #include "lib/u64map.h"
 #include "lib/utf8.h"
@@ -251,9 +252,40 @@ with_clause(const struct tx *tx)
 {
 	const struct session	*s = tx->session;
 
+	bool			 known = s->username != NULL;
+
 	if (tx->body & BODY_SMTPUTF8)
-		return s->secured ? "UTF8SMTPS" : "UTF8SMTP";
-	return !s->esmtp ? "SMTP" : s->secured ? "ESMTPS" : "ESMTP";
+		return s->secured ? (known ? "UTF8SMTPSA" : "UTF8SMTPS") :
+		    known ? "UTF8SMTPA" : "UTF8SMTP";
+	if (!s->esmtp)
+		return "SMTP";
+	return s->secured ? (known ? "ESMTPSA" : "ESMTPS") : known ? "ESMTPA" : "ESMTP";
+}
+
+/* As a word, or quoted (RFC 5322 3.2.4). */
+static void
+auth_clause(const struct session *s, char *buf, size_t size)
+{
+	static const char	 plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.@_+-";
+	const char		*p = s->username;
+	size_t			 n;
+
+	*buf = '\0';
+	if (s->listener->conf == NULL || !s->listener->conf->received_auth)
+		return;
+	if (p == NULL || strspn(p, plain) == strlen(p)) {
+		snprintf(buf, size, " auth=%s%s%s", p != NULL ? "yes" : "no",
+		    p != NULL ? " user=" : "", p != NULL ? p : "");
+		return;
+	}
+	n = (size_t)snprintf(buf, size, " auth=yes user=\"");
+	for (; *p != '\0' && n + 4 < size; p++) {
+		if (*p == '"' || *p == '\\')
+			buf[n++] = '\\';
+		buf[n++] = *p;
+	}
+	buf[n++] = '"';
+	buf[n] = '\0';
 }
 
 /* Where it came from, and a mark for what a filter took for junk. */
@@ -262,19 +294,21 @@ trace_header(const struct tx *tx, char *buf, size_t size)
 {
 	const struct session	*s = tx->session;
 	char			 from[1024], date[SMTP_DATE_MAX], tls[256], rcpt[512] = "";
+	char			 auth[2 * SASL_NAME_MAX + 32];
 	size_t			 n = 0;
 
 	from_clause(s, from, sizeof(from));
+	auth_clause(s, auth, sizeof(auth));
 	if (s->secured)
 		n = io_tls_text(&s->io, tls, sizeof(tls));
 	if (tx->nrcpt == 1 && tx->first != NULL)
 		snprintf(rcpt, sizeof(rcpt), "\n\tfor <%s>", tx->first);
 	return (size_t)snprintf(buf, size,
-	    "%sReceived: %s\n\tby %s (pipepost) with %s id %08x%s%.*s%s%s;\n\t%s\n",
+	    "%sReceived: %s\n\tby %s (pipepost) with %s id %08x%s%.*s%s%s%s;\n\t%s\n",
 	    s->junk || tx->junk ? "X-Spam: Yes\n" : "", from,
 	    s->listener->hostname, with_clause(tx), tx->msgid,
 	    s->secured ? " (" : "", (int)n, tls, s->secured ? ":verify=NO)" : "",
-	    rcpt, smtp_date((int64_t)(loop_wall() / 1000000), date));
+	    auth, rcpt, smtp_date((int64_t)(loop_wall() / 1000000), date));
 }
 
 int

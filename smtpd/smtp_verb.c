@@ -14,20 +14,11 @@
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_chain.h"
+#include "smtpd/smtp_command.h"
 #include "smtpd/smtp_filter.h"
 
 #define IN(state)	(1u << STATE_##state)
 #define ANYWHERE	(IN(CONNECTED) | IN(READY) | IN(MAIL) | IN(RCPT) | IN(CHUNKS))
-
-/* The command being run: filled in by parse, read by run. */
-struct command {
-	struct slice		 arg;		/* without blanks around it */
-	struct smtp_path	 path;
-	struct params		 params;
-	uint64_t		 size;		/* of a chunk */
-	bool			 last;
-	char			 text[41];	/* for the reply: what was wrong */
-};
 
 struct verb {
 	const char	*name;
@@ -37,129 +28,6 @@ struct verb {
 	enum reply	(*parse)(struct command *);
 	void		(*run)(struct session *, struct command *);
 };
-
-/* -- arguments -- */
-
-static struct slice
-trim(struct slice s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
-static enum reply
-parse_none(struct command *c)
-{
-	return c->arg.n == 0 ? REPLY_NONE : REPLY_NO_ARGUMENTS;
-}
-
-static enum reply
-parse_any(struct command *c)
-{
-	(void)c;
-	return REPLY_NONE;
-}
-
-static enum reply
-parse_name(struct command *c)
-{
-	if (c->arg.n == 0)
-		return REPLY_NEEDS_NAME;
-	return smtp_helo_valid(c->arg) ? REPLY_NONE : REPLY_BAD_NAME;
-}
-
-/* FROM: or TO:, and a path after it. */
-static bool
-after_keyword(struct slice *arg, const char *keyword)
-{
-	size_t	 n = strlen(keyword);
-
-	if (arg->n < n || strncasecmp(arg->p, keyword, n) != 0)
-		return false;
-	arg->p += n;
-	arg->n -= n;
-	return true;
-}
-
-static bool
-is_ascii(const struct command *c)
-{
-	return utf8_is_ascii(c->path.typed.p, c->path.typed.n);
-}
-
-/* For the reply, which is ASCII. */
-static void
-bad_param(struct command *c, struct slice bad)
-{
-	size_t	 i;
-
-	for (i = 0; i < bad.n && i < sizeof(c->text) - 1; i++)
-		c->text[i] = (unsigned char)bad.p[i] < 0x80 ? bad.p[i] : '?';
-	c->text[i] = '\0';
-}
-
-static enum reply
-read_params(struct command *c, enum param_of of, struct slice text)
-{
-	enum reply	 r = params_read(&c->params, of, text);
-	struct slice	 bad = c->params.bad;
-
-	if (r != REPLY_NONE)
-		bad_param(c, bad);
-	return r;
-}
-
-static enum reply
-parse_mail(struct command *c)
-{
-	struct slice	 params;
-	enum reply	 r;
-
-	if (!after_keyword(&c->arg, "FROM:"))
-		return REPLY_MAIL_SYNTAX;
-	if (smtp_path_parse(c->arg, SMTP_PATH_NULL_OK | SMTP_PATH_UTF8_OK,
-	    &c->path, &params) == -1)
-		return REPLY_BAD_SENDER;
-	if ((r = read_params(c, PARAM_OF_MAIL, params)) != REPLY_NONE)
-		return r;
-	return c->params.body & BODY_SMTPUTF8 || is_ascii(c) ?
-	    REPLY_NONE : REPLY_SENDER_UTF8;
-}
-
-static enum reply
-parse_rcpt(struct command *c)
-{
-	struct slice	 params;
-
-	if (!after_keyword(&c->arg, "TO:"))
-		return REPLY_RCPT_SYNTAX;
-	if (smtp_path_parse(c->arg, SMTP_PATH_POSTMASTER_OK | SMTP_PATH_UTF8_OK,
-	    &c->path, &params) == -1)
-		return REPLY_BAD_RCPT;
-	return read_params(c, PARAM_OF_RCPT, params);
-}
-
-/* BDAT size [LAST]: nothing else, as it says where the next command begins. */
-static enum reply
-parse_bdat(struct command *c)
-{
-	const char	*space = c->arg.n == 0 ? NULL :
-	    memchr(c->arg.p, ' ', c->arg.n);
-	struct slice	 size = c->arg, rest = SLICE("");
-
-	if (space != NULL) {
-		size.n = space - c->arg.p;
-		rest = trim(slice_make(space, c->arg.n - size.n));
-	}
-	c->last = slice_eqi(rest, SLICE("LAST"));
-	return smtp_number_parse(size, &c->size) && (c->last || rest.n == 0) ?
-	    REPLY_NONE : REPLY_BAD_CHUNK;
-}
 
 /* -- what they do -- */
 
@@ -229,6 +97,8 @@ run_ehlo(struct session *s, struct command *c)
 	session_reply_more(s, REPLY_EXT_SMTPUTF8, NULL, NULL);
 	if (s->listener->tls != NULL && !s->secured)
 		session_reply_more(s, REPLY_EXT_STARTTLS, NULL, NULL);
+	if (auth_is_offered(s))
+		session_reply_more(s, REPLY_EXT_AUTH, NULL, NULL);
 	session_reply(s, REPLY_EXT_HELP, NULL, NULL);
 }
 
@@ -249,6 +119,12 @@ run_starttls(struct session *s, struct command *c)
 	session_enter(s, STATE_TLS);
 }
 
+static void
+run_auth(struct session *s, struct command *c)
+{
+	auth_begin(s, c->arg);
+}
+
 /* Notifications asked for where they are not offered. */
 static bool
 is_dsn_refused(const struct session *s, struct command *c)
@@ -259,7 +135,7 @@ is_dsn_refused(const struct session *s, struct command *c)
 
 	if (name == NULL || offers_dsn(s))
 		return false;
-	bad_param(c, slice_str(name));
+	command_bad_param(c, slice_str(name));
 	return true;
 }
 
@@ -269,8 +145,14 @@ mail_refusal(const struct session *s, struct command *c)
 {
 	if (is_dsn_refused(s, c))
 		return REPLY_UNKNOWN_PARAM;
+	if (c->params.auth && !auth_is_offered(s)) {
+		command_bad_param(c, SLICE("AUTH"));
+		return REPLY_UNKNOWN_PARAM;
+	}
 	if (listener_tls(s->listener) == LISTEN_TLS_REQUIRE && !s->secured)
 		return REPLY_TLS_FIRST;
+	if (auth_is_missing(s))
+		return REPLY_AUTH_FIRST;
 	if (s->mails >= proc_conf->max_mails)
 		return REPLY_TOO_MANY_MAILS;
 	if (c->params.sized && c->params.size > proc_conf->max_message_size)
@@ -318,11 +200,11 @@ run_rcpt(struct session *s, struct command *c)
 		refuse_rcpt(s, c, REPLY_UNKNOWN_PARAM);
 	else if (s->tx->nrcpt >= proc_conf->max_rcpt)
 		refuse_rcpt(s, c, REPLY_TOO_MANY_RCPTS);
-	else if (!(s->tx->body & BODY_SMTPUTF8) && !is_ascii(c))
+	else if (!(s->tx->body & BODY_SMTPUTF8) && !command_is_ascii(c))
 		refuse_rcpt(s, c, REPLY_RCPT_UTF8);
 	else if (!(s->tx->body & BODY_SMTPUTF8) && !utf8_is_ascii(
 	    c->params.orcpt.p, c->params.orcpt.n)) {
-		bad_param(c, SLICE("ORCPT"));
+		command_bad_param(c, SLICE("ORCPT"));
 		refuse_rcpt(s, c, REPLY_BAD_PARAM);
 	} else if (tx_rcpt(s->tx, &c->path, &c->params, false) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
@@ -383,20 +265,21 @@ run_quit(struct session *s, struct command *c)
 	session_quit(s);
 }
 
-/* BDAT asks about a first chunk, when it has seen that it is one. */
+/* AUTH asks when it knows the user; BDAT about a first chunk, when it has seen that it is one. */
 static const struct verb verbs[] = {	/* name, allowed in, phase, parse, run */
-	{ "HELO",	ANYWHERE,	PHASE_HELO,	parse_name,	run_helo },
-	{ "EHLO",	ANYWHERE,	PHASE_EHLO,	parse_name,	run_ehlo },
-	{ "STARTTLS",	IN(READY),	PHASE_STARTTLS,	parse_none,	run_starttls },
-	{ "MAIL",	IN(READY),	PHASE_MAIL_FROM, parse_mail,	run_mail },
-	{ "RCPT",	IN(MAIL) | IN(RCPT), PHASE_RCPT_TO, parse_rcpt,	run_rcpt },
-	{ "DATA",	IN(RCPT),	PHASE_DATA,	parse_none,	run_data },
-	{ "BDAT",	ANYWHERE,	PHASE_MAX,	parse_bdat,	run_bdat },
-	{ "RSET",	ANYWHERE,	PHASE_RSET,	parse_none,	run_rset },
-	{ "NOOP",	ANYWHERE,	PHASE_NOOP,	parse_any,	run_noop },
-	{ "VRFY",	ANYWHERE,	PHASE_MAX,	parse_any,	run_vrfy },
-	{ "HELP",	ANYWHERE,	PHASE_HELP,	parse_any,	run_help },
-	{ "QUIT",	ANYWHERE | IN(REFUSED), PHASE_QUIT, parse_none,	run_quit },
+	{ "HELO",	ANYWHERE,	PHASE_HELO,	command_name,	run_helo },
+	{ "EHLO",	ANYWHERE,	PHASE_EHLO,	command_name,	run_ehlo },
+	{ "STARTTLS",	IN(READY),	PHASE_STARTTLS,	command_none,	run_starttls },
+	{ "AUTH",	IN(READY),	PHASE_MAX,	command_any,	run_auth },
+	{ "MAIL",	IN(READY),	PHASE_MAIL_FROM, command_mail,	run_mail },
+	{ "RCPT",	IN(MAIL) | IN(RCPT), PHASE_RCPT_TO, command_rcpt,	run_rcpt },
+	{ "DATA",	IN(RCPT),	PHASE_DATA,	command_none,	run_data },
+	{ "BDAT",	ANYWHERE,	PHASE_MAX,	command_bdat,	run_bdat },
+	{ "RSET",	ANYWHERE,	PHASE_RSET,	command_none,	run_rset },
+	{ "NOOP",	ANYWHERE,	PHASE_NOOP,	command_any,	run_noop },
+	{ "VRFY",	ANYWHERE,	PHASE_MAX,	command_any,	run_vrfy },
+	{ "HELP",	ANYWHERE,	PHASE_HELP,	command_any,	run_help },
+	{ "QUIT",	ANYWHERE | IN(REFUSED), PHASE_QUIT, command_none,	run_quit },
 };
 
 static const struct verb *
@@ -408,6 +291,21 @@ verb_find(struct slice name)
 		if (slice_eqi(name, slice_str(verbs[i].name)))
 			return &verbs[i];
 	return NULL;
+}
+
+/* The line as far as its first blank. */
+static struct slice
+verb_name(struct slice line)
+{
+	const char	*space = line.n == 0 ? NULL : memchr(line.p, ' ', line.n);
+
+	return slice_make(line.p, space == NULL ? line.n : (size_t)(space - line.p));
+}
+
+bool
+verb_is_known(struct slice line)
+{
+	return verb_find(verb_name(line)) != NULL;
 }
 
 static bool
@@ -460,12 +358,9 @@ refuse(struct session *s, const struct verb *v, struct command *c, enum reply r)
 static struct slice
 cut_name(struct slice line, struct command *c)
 {
-	const char	*space = line.n == 0 ? NULL : memchr(line.p, ' ', line.n);
-	struct slice	 name = line;
+	struct slice	 name = verb_name(line);
 
-	if (space != NULL)
-		name.n = space - line.p;
-	c->arg = trim(slice_make(line.p + name.n, line.n - name.n));
+	c->arg = command_trim(slice_make(line.p + name.n, line.n - name.n));
 	return name;
 }
 
