@@ -195,7 +195,7 @@ check_phases(struct conf_parser *p, const struct conf_token *at, void *arg)
 {
 	const struct proc_conf	*proc = arg;
 
-	if (proc->dialect != DIALECT_1 || proc->phases != 0)
+	if (filter_has_handshake(proc->dialect) || proc->phases != 0)
 		return 0;
 	return conf_error_at(p, at, "in protocol \"1\" a filter does not say its phases: "
 	    "add filter smtp-in PHASE on %s", proc->name);
