@@ -73,9 +73,9 @@ DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
 		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o lib/fcrdns_show.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
-SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o \
-		smtpd/conf_error.o smtpd/conf_filter.o smtpd/conf_free.o \
-		smtpd/conf_lex.o smtpd/conf_listen.o \
+SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
+		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
+		smtpd/conf_filter.o \
 		smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_old.o \
 		smtpd/conf_pki.o smtpd/conf_proc.o smtpd/conf_relay.o \
 		smtpd/conf_resolve.o smtpd/conf_rule.o smtpd/conf_smtp.o smtpd/conf_table.o \
