@@ -295,7 +295,7 @@ stream_phases(struct conf_parser *p, struct filter *f, unsigned phases)
 	if (conf_proc_named(p, &proc) == -1 || conf_proc_filters(p, proc) == -1)
 		return -1;
 	f->proc = proc;
-	proc->founding = true;
+	proc->founding |= 1u << SUBSYSTEM_SMTP_IN;
 	if ((twice = proc->phases & phases) != 0)
 		return conf_error(p, "is asked in that phase already");
 	proc->phases |= phases;
@@ -318,9 +318,9 @@ stream_on(struct conf_parser *p, unsigned streams_on)
 	}
 	if (conf_proc_named(p, &proc) == -1 || conf_proc_filters(p, proc) == -1)
 		return -1;
-	proc->founding = true;
-	if ((proc->attached & 1u << SUBSYSTEM_SMTP_OUT) != 0)
+	if ((proc->founding & 1u << SUBSYSTEM_SMTP_OUT) != 0)
 		return conf_error(p, "is told that already");
+	proc->founding |= 1u << SUBSYSTEM_SMTP_OUT;
 	proc->attached |= 1u << SUBSYSTEM_SMTP_OUT;
 	return 0;
 }

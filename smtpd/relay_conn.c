@@ -180,7 +180,7 @@ conn_open(struct dest *d, const struct host *h, const struct sockaddr *from)
 	if (c == NULL)
 		return -1;
 	c->source.subsystem = SUBSYSTEM_SMTP_OUT;
-	c->source.watchers = conf_filter_bits(d->relay.filter);
+	c->source.watchers = conf_relay_bits(proc_conf, &d->relay);
 	while (c->source.session == 0)
 		arc4random_buf(&c->source.session, sizeof(c->source.session));
 	if (io_connect(&c->io, (const struct sockaddr *)&h->sa, from,
