@@ -146,6 +146,7 @@ struct rule {
 enum overflow { OVERFLOW_DROP, OVERFLOW_WAIT };
 
 #define CONF_FILTER_PROCS	64	/* procs that are filters: a bit each, of 64 */
+#define CONF_RULE_FILTERS	64	/* filters that `match` names: a bit each, too */
 
 struct proc_conf {		/* a `proc` directive */
 	TAILQ_ENTRY(proc_conf) entry;
