@@ -94,7 +94,7 @@ filter_named(struct conf_parser *p, struct filter **out)
 		return 0;
 	nearest_init(&nearest, slice_str(p->token.text));
 	TAILQ_FOREACH(f, &p->conf->filters, entry)
-		if (f->name != NULL)
+		if (f->name != NULL && *f->name != '<')	/* one that somebody wrote */
 			nearest_try(&nearest, f->name);
 	return conf_error(p, "no such filter above%s", conf_nearest_hint(&nearest));
 }
