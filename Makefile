@@ -85,7 +85,7 @@ SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smt
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
 		smtpd/dns_host.o smtpd/dns_idn.o smtpd/dns_mx.o smtpd/dsn.o \
-		smtpd/format.o smtpd/format_command.o smtpd/io.o \
+		smtpd/format.o smtpd/format_command.o smtpd/io.o smtpd/io_tell.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_hash.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
