@@ -131,6 +131,8 @@ SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smt
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
+SMTPCTL_OBJS =	smtpd/smtpctl.o smtpd/smtpctl_encrypt.o
+
 TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
 DNS_TOOLS =	bin/fcrdns
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
@@ -149,7 +151,7 @@ QUEUE_BENCH =	tests/bench/queue_bench
 
 PROGRAMS =	$(DAEMON) $(TOOLS) $(DNS_TOOLS)
 OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(SMTPD_OBJS)
-ALL_OBJS =	$(OBJS) smtpd/smtpctl.o $(SENDMAIL_OBJS) $(TOOLS:=.o) \
+ALL_OBJS =	$(OBJS) $(SMTPCTL_OBJS) $(SENDMAIL_OBJS) $(TOOLS:=.o) \
 		$(DNS_TOOLS:=.o) $(UNIT:=.o)
 FUZZ_OBJS =	$(FUZZ:=.o)
 
@@ -180,8 +182,9 @@ smtpd/smtpd: $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a \
 	    $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
 
-smtpd/smtpctl: smtpd/smtpctl.o build/lib.a
-	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
+smtpd/smtpctl: $(SMTPCTL_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPCTL_OBJS) build/lib.a \
+	    $(CRYPT_LIBS) $(BSD_LIBS)
 
 smtpd/sendmail: $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a \
@@ -215,8 +218,9 @@ $(A)/smtpd/smtpd: $(SMTPD_OBJS:%=$(A)/%) $(DNS_OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $(SMTPD_OBJS:%=$(A)/%) $(DNS_OBJS:%=$(A)/%) \
 	    $(A)/lib.a $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
 
-$(A)/smtpd/smtpctl: $(A)/smtpd/smtpctl.o $(A)/lib.a
-	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)
+$(A)/smtpd/smtpctl: $(SMTPCTL_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $(SMTPCTL_OBJS:%=$(A)/%) $(A)/lib.a \
+	    $(CRYPT_LIBS) $(BSD_LIBS)
 
 $(A)/smtpd/sendmail: $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o \
