@@ -18,13 +18,14 @@
 #include "lib/nearest.h"
 #include "lib/nitems.h"
 #include "smtpd/control.h"
+#include "smtpd/smtpctl_encrypt.h"
 
 #define WORDS	2
 
 static const struct command {
 	const char	*words[WORDS];
 	enum control_command command;
-	enum { NO_ID, ID, ID_OR_ALL } id;	/* one follows */
+	enum { NO_ID, ID, ID_OR_ALL, NAME, STRING } id;	/* one follows; STRING: if any */
 } commands[] = {	/* a command of one word stands behind those that begin with it */
 	{ { "show", "queue" },		CONTROL_QUEUE,		NO_ID },
 	{ { "show", "message" },	CONTROL_MESSAGE,	ID },
@@ -38,6 +39,8 @@ static const struct command {
 	{ { "resume", "mda" },		CONTROL_RESUME_MDA,	NO_ID },
 	{ { "resume", "mta" },		CONTROL_RESUME_MTA,	NO_ID },
 	{ { "resume", NULL },		CONTROL_RESUME,		ID },
+	{ { "update", "table" },	CONTROL_UPDATE_TABLE,	NAME },
+	{ { "encrypt", NULL },		CONTROL_MAX,		STRING },	/* nobody is asked */
 	{ { "dump", NULL },		CONTROL_DUMP,		NO_ID },
 	{ { "stop", NULL },		CONTROL_STOP,		NO_ID },
 };
@@ -45,6 +48,8 @@ static const struct command {
 static const char *const	 id_names[] = {
 	[ID]		= " id",
 	[ID_OR_ALL]	= " id|all",
+	[NAME]		= " name",
+	[STRING]	= " [string]",
 };
 
 static noreturn void
@@ -53,8 +58,9 @@ usage(void)
 	size_t	 i;
 
 	for (i = 0; i < nitems(commands); i++)
-		fprintf(stderr, "%s smtpctl [-s socket] %s%s%s%s\n",
-		    i == 0 ? "usage:" : "      ", commands[i].words[0],
+		fprintf(stderr, "%s smtpctl %s%s%s%s%s\n",
+		    i == 0 ? "usage:" : "      ", commands[i].id == STRING ? "" :
+		    "[-s socket] ", commands[i].words[0],
 		    commands[i].words[1] != NULL ? " " : "",
 		    commands[i].words[1] != NULL ? commands[i].words[1] : "",
 		    commands[i].id != NO_ID ? id_names[commands[i].id] : "");
@@ -132,8 +138,9 @@ parse(int argc, char *argv[])
 	if (c == commands + nitems(commands))
 		no_command(argc, argv);
 	n = length(c);
-	if (c->id != NO_ID && argc == n) {
-		warnx("an id is missing behind \"%s\"", argv[argc - 1]);
+	if (c->id != NO_ID && c->id != STRING && argc == n) {
+		warnx("%s is missing behind \"%s\"", c->id == NAME ? "a name" : "an id",
+		    argv[argc - 1]);
 		usage();
 	}
 	if (argc > n + (c->id != NO_ID)) {
@@ -141,7 +148,12 @@ parse(int argc, char *argv[])
 		usage();
 	}
 	r.command = c->command;
-	if (c->id != NO_ID && (c->id != ID_OR_ALL || strcmp(argv[n], "all") != 0))
+	if (c->id == STRING)
+		exit(smtpctl_encrypt(argv[n]));
+	if (c->id == NAME) {
+		if (strlcpy(r.name, argv[n], sizeof(r.name)) >= sizeof(r.name))
+			errx(2, "%s: longer than a name may be", argv[n]);
+	} else if (c->id != NO_ID && (c->id != ID_OR_ALL || strcmp(argv[n], "all") != 0))
 		r.id = parse_id(argv[n]);
 	return r;
 }
