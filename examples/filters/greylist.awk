@@ -24,28 +24,27 @@ BEGIN {
 	for (who in seen)
 		if (newest < seen[who])
 			newest = seen[who]
-	printf "" > file
 	for (who in seen)
 		if (seen[who] >= newest - keep)
-			print began[who], seen[who], who >> file
-	fflush(file)
+			print began[who], seen[who], who > (file ".new")
+	if (newest > 0 && close(file ".new") == 0)
+		system("mv -f '" file ".new' '" file "'")
 }
 
-# Servers of one site share a network.
-function network(address) {
-	if (address ~ /^\[/)
-		sub(/(:[^:]*)?(:[^:]*)?(:[^:]*)?(:[^:]*)\]:[0-9]*$/, "", address)
-	else
+# Servers of one site share a network: the first three numbers, or four groups.
+function network(address,	n, i, part, net) {
+	sub(/^IPv6:/, "", address)
+	if (split(address, part, ":") == 2)
 		sub(/\.[0-9]+:[0-9]+$/, "", address)
+	else {
+		for (i = 1; i <= 4 && part[i] != ""; i++)
+			net = net part[i] ":"
+		address = net
+	}
 	return address
 }
 
-function on_link_connect() {
-	if (src ~ /^(local|unix):/ || src ~ /^127\./ || src ~ /^\[::1\]/)
-		trusted[session] = 1
-	client[session] = network(src)
-}
-
+function on_link_connect() { client[session] = network(src) }
 function on_link_auth() { if (result == "pass") trusted[session] = 1 }
 function on_mail_from() { sender[session] = tolower(address) }
 
@@ -53,7 +52,8 @@ function on_rcpt_to(	who, now) {
 	if (session in trusted)
 		return
 	who = client[session] " " sender[session] " " tolower(address)
-	now = int(time)
+	now = time
+	sub(/\..*/, "", now)
 	if (!(who in began) || now - seen[who] > keep)
 		began[who] = now
 	seen[who] = now
