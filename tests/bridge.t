@@ -558,7 +558,7 @@ if __name__ == "__main__":
     o.run()
 END
 for log in "$TOP"/tests/data/*.log; do
-	grep '^report|' "$log" | python3 founding.py >out 2>err
+	grep -a '^report|' "$log" | python3 founding.py >out 2>err
 	is "$? $(cat out err)" "0 " "the founding program reads ${log##*/}, and says nothing"
 done
 printf '%s\n' "config|ready" | python3 founding.py >out
