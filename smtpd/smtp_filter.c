@@ -309,6 +309,10 @@ flush_all(void)
 			continue;
 		pipe_flush(&f->pipe);
 		f->full |= pipe_waiting(&f->pipe) > f->conf->buffer;
+		/* What comes although its sessions pause has a bound too. */
+		if (pipe_waiting(&f->pipe) > 2 * f->conf->buffer)
+			filter_fail(f, "it reads too slowly: %zu bytes wait for it",
+			    pipe_waiting(&f->pipe));
 	}
 }
 
