@@ -369,14 +369,21 @@ play(struct drive *d, struct drive_session *s, const struct report *r)
 	}
 }
 
+/* The filter closed it: what was recorded then is nothing any more. */
+static bool
+is_over(const struct drive_session *s, const struct report *r)
+{
+	return s->state == DRIVE_CLOSED && r->event != EV_LINK_DISCONNECT &&
+	    r->event != EV_LINK_CONNECT;
+}
+
 enum played
 drive_line(struct drive *d, struct drive_session *s, const struct report *r,
     const struct report *next, bool last)
 {
 	uint64_t	 time;
 
-	if (s->state == DRIVE_CLOSED && r->event != EV_LINK_DISCONNECT &&
-	    r->event != EV_LINK_CONNECT)
+	if (is_over(s, r))
 		return PLAYED;
 	while (s->pending != PHASE_MAX || s->chunk_last) {
 		if (s->pending == PHASE_MAX) {
@@ -389,8 +396,8 @@ drive_line(struct drive *d, struct drive_session *s, const struct report *r,
 		if (s->pending == PHASE_AUTH)
 			break;
 	}
-	if (s->state == DRIVE_CLOSED)
-		return drive_line(d, s, r, next, last);
+	if (is_over(s, r))
+		return PLAYED;
 	if (!s->commands) {
 		if (r->event == EV_TX_BEGIN && next == NULL && !last)
 			return KEPT;
