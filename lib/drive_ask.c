@@ -128,6 +128,7 @@ decided(struct drive *d, struct drive_session *s, enum decision decision,
 	enum phase	 phase = s->phase;
 
 	drive_ask_end(d, s);
+	s->answered = s->token;
 	respond(d, s, phase, decision, param);
 	if (decision == DECISION_REWRITE)
 		rewrite(d, s, phase, param);
@@ -197,8 +198,9 @@ is_asked(struct drive *d, const struct drive_session *s, const struct filter_ans
 		return false;
 	if (s->waits && (!token || a->token == s->token))
 		return true;
-	wrong(d, s->waits ? "not the token of the question" :
-	    "an answer to no question, or a second one", line);
+	wrong(d, s->answered != 0 && (!token || a->token == s->answered) ?
+	    "a second answer to a question" : s->waits ?
+	    "not the token of the question" : "an answer to no question", line);
 	return false;
 }
 
@@ -256,9 +258,11 @@ take_registration(struct drive *d, const struct filter_answer *a)
 	d->hears[a->subsystem] &= ~(1ULL << EV_REPORT_GAP);
 }
 
+/* Perhaps of a session that is over by now. */
 static void
-take_report(struct drive *d, const struct filter_answer *a, struct slice line)
+take_report(struct drive *d, const struct filter_answer *a)
 {
+	struct drive_session		 over = { .id = a->session, .time = d->time };
 	struct drive_session		*s = drive_session(d, a->session, false);
 	const struct report_value	 v[] = {
 		{ RF_KIND,	.token = "proc" },
@@ -266,11 +270,8 @@ take_report(struct drive *d, const struct filter_answer *a, struct slice line)
 		{ RF_MESSAGE,	.text = a->param },
 	};
 
-	if (s == NULL) {
-		if (!is_gone(d, a->session))
-			wrong(d, "no such session", line);
-		return;
-	}
+	if (s == NULL)
+		s = &over;
 	drive_report_make(d, s, EV_FILTER_REPORT, v, 3);
 	drive_report_say(d, s, EV_FILTER_REPORT, v, 3);
 }
@@ -321,7 +322,7 @@ answer(struct drive *d, struct slice line)
 		d->ready = true;
 		break;
 	case FILTER_REPORTS:
-		take_report(d, &a, line);
+		take_report(d, &a);
 		break;
 	case FILTER_MALFORMED:
 		take_malformed(d, &a, line);

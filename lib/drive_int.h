@@ -59,6 +59,7 @@ struct held {
 	size_t		 n;
 	char		 line[];
 };
+STAILQ_HEAD(held_list, held);
 
 struct drive_content {		/* of a message, on its way to the filter */
 	char		*text;		/* the trace, and a message made up */
@@ -89,11 +90,12 @@ struct drive_session {
 	bool		 waits;
 	bool		 streams;	/* waits, and its content is not all written */
 	enum phase	 phase;
-	uint64_t	 token, late;	/* late: of a question that got no answer */
+	uint64_t	 token;
+	uint64_t	 answered, late;	/* the last that was, and that was not, in time */
 	uint64_t	 deadline;	/* milliseconds of the monotonic clock */
 	char		*question;	/* its parameter */
 	unsigned	 done;		/* bits of phases asked about the line at the head */
-	STAILQ_HEAD(, held) held;	/* lines not played yet */
+	struct held_list held;		/* lines not played yet */
 
 	/* A command that was reported, and whose recorded end tells whether it was asked. */
 	enum phase	 pending;	/* PHASE_MAX: none */
@@ -130,6 +132,7 @@ struct drive {
 	uint64_t		 gone[DRIVE_GONE];
 	unsigned		 ngone;
 	uint64_t		 last_token;
+	uint64_t		 time;		/* of the line last played */
 	char			*scratch;	/* a stuffed line */
 	size_t			 scratch_size;
 	int			 error;		/* errno of what could not be done; stays */

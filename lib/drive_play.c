@@ -405,6 +405,6 @@ drive_line(struct drive *d, struct drive_session *s, const struct report *r,
 			return KEPT;
 	}
 	if (report_time(r->field[RF_TIME], &time) == 0)
-		s->time = time;
+		s->time = d->time = time;
 	return play(d, s, r);
 }

@@ -114,6 +114,37 @@ held_report(const struct held *h, struct report *r)
 	return h != NULL && report_parse(r, slice_make(h->line, h->n)) == REPORT_KNOWN;
 }
 
+static void	play_held(struct drive *, struct drive_session *, bool);
+
+/* The end of a session: what is held behind it is of another one of that id. */
+static bool
+play_end(struct drive *d, struct drive_session *s, const struct report *r, bool last)
+{
+	struct held_list	 rest = STAILQ_HEAD_INITIALIZER(rest);
+	struct held		*h = STAILQ_FIRST(&s->held);
+	uint64_t		 id = s->id;
+
+	STAILQ_REMOVE_HEAD(&s->held, entry);
+	STAILQ_CONCAT(&rest, &s->held);
+	STAILQ_INSERT_HEAD(&s->held, h, entry);
+	if (drive_line(d, s, r, NULL, last) != GONE) {
+		STAILQ_CONCAT(&s->held, &rest);
+		return false;
+	}
+	if (STAILQ_EMPTY(&rest))
+		return true;
+	if ((s = drive_session(d, id, true)) == NULL) {
+		while ((h = STAILQ_FIRST(&rest)) != NULL) {
+			STAILQ_REMOVE_HEAD(&rest, entry);
+			free(h);
+		}
+		return true;
+	}
+	STAILQ_CONCAT(&s->held, &rest);
+	play_held(d, s, last);
+	return true;
+}
+
 /* Plays what is held, up to a line that must wait. */
 static void
 play_held(struct drive *d, struct drive_session *s, bool last)
@@ -124,6 +155,11 @@ play_held(struct drive *d, struct drive_session *s, bool last)
 
 	while (!s->waits && (h = STAILQ_FIRST(&s->held)) != NULL) {
 		held_report(h, &r);
+		if (r.event == EV_LINK_DISCONNECT) {
+			if (play_end(d, s, &r, last))
+				return;
+			continue;
+		}
 		more = held_report(STAILQ_NEXT(h, entry), &next);
 		switch (drive_line(d, s, &r, more ? &next : NULL, last)) {
 		case GONE:
