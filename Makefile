@@ -60,6 +60,10 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
+		lib/drive.o lib/drive_ask.o lib/drive_command.o \
+		lib/drive_compare.o lib/drive_content.o lib/drive_derive.o \
+		lib/drive_filter.o lib/drive_note.o lib/drive_play.o \
+		lib/drive_report.o lib/drive_session.o \
 		lib/filter_parse.o lib/filter_table.o lib/filter_write.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
@@ -141,7 +145,8 @@ SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline
 
 SMTPCTL_OBJS =	smtpd/smtpctl.o smtpd/smtpctl_encrypt.o
 
-TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
+TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin \
+		bin/rptdrive
 DNS_TOOLS =	bin/fcrdns
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
