@@ -9,9 +9,12 @@
 #include "lib/replay_body.h"
 #include "lib/smtp_date.h"
 
-/* No end of it is a dot alone. */
-static const struct slice filler = SLICE("This line stands for one of a message "
-    "that was recorded without its content\r\n");
+/*
+ * A header field, and so is what it becomes behind a part of itself, as where
+ * chunks end anywhere.
+ */
+static const struct slice filler = SLICE("Replayed: this line stands for one of "
+    "a message without its content\r\n");
 
 static void
 put(struct replay_body *b, char c)
@@ -100,28 +103,24 @@ fill_file(struct replay_body *b)
 	return true;
 }
 
-/* The last line is as short as it has to be. */
+/* Lines, and what is left; not of a chunk, the line end counts as one and is always there. */
 static bool
 fill_made(struct replay_body *b)
 {
-	size_t	 n = filler.n;
+	size_t	 n = b->chunk ? filler.n : filler.n - 1;
 
 	if (b->left == 0)
 		return false;
-	if (b->chunk) {
-		if (n > b->left)
-			n = (size_t)b->left;
-		memcpy(b->piece, filler.p + filler.n - n, n);
-		b->end = n;
-		b->left -= n;
-		return true;
-	}
-	/* A line end counts as one. */
-	if (n - 1 > b->left)
-		n = (size_t)b->left + 1;
-	memcpy(b->piece, filler.p + filler.n - n, n);
+	if (n > b->left)
+		n = (size_t)b->left;
+	b->left -= n;
+	memcpy(b->piece, filler.p, n);
 	b->end = n;
-	b->left -= n - 1;
+	if (!b->chunk) {
+		b->end--;
+		put(b, '\r');
+		put(b, '\n');
+	}
 	return true;
 }
 

@@ -164,6 +164,19 @@ begin_chunk(struct replay_dialog *d, uint64_t size)
 	    (int64_t)(step_of(d)->sent / 1000000));
 }
 
+/*
+ * Does the server know BDAT?  Else it takes what follows for commands.  Where it
+ * was not asked with EHLO, it is believed to be like the recorded one.
+ */
+static bool
+knows_chunks(const struct replay_dialog *d)
+{
+	unsigned	 code = replay_code(replay_reply(d->s, step_of(d)));
+
+	return d->chunking == CHUNKING_YES || (d->chunking == CHUNKING_MAYBE &&
+	    code != 500 && code != 502);
+}
+
 static void
 begin_sending(struct replay_dialog *d, uint64_t now)
 {
@@ -178,8 +191,7 @@ begin_sending(struct replay_dialog *d, uint64_t now)
 	}
 	d->command = replay_command(d->s, step);
 	d->crlf = true;
-	/* Who does not know the command takes what follows for commands. */
-	if (d->chunking && replay_chunk(d->command, &size))
+	if (knows_chunks(d) && replay_chunk(d->command, &size))
 		begin_chunk(d, size);
 }
 
@@ -275,6 +287,9 @@ replied(struct replay_dialog *d, uint64_t now)
 		d->name_n = name.n < sizeof(d->name) ? name.n : sizeof(d->name);
 		memcpy(d->name, name.p, d->name_n);
 	}
+	else if (replay_is_verb(command_of(d), "EHLO") && code == 250)
+		d->chunking = replay_has_line(reply, "CHUNKING") ? CHUNKING_YES :
+		    CHUNKING_NO;
 	compare(d, reply);
 	last = d->step + 1 == d->s->steps;
 	if (code == 421 && !last && replay_code(expected_of(d)) != 421)
@@ -302,7 +317,8 @@ replay_dialog_init(struct replay_dialog *d, const struct replay_options *o,
 	d->start = now;
 	d->step = 0;
 	d->extra = EXTRA_NONE;
-	d->chunking = d->crlf = d->content = false;
+	d->chunking = CHUNKING_MAYBE;
+	d->crlf = d->content = false;
 	d->command = SLICE("");
 	d->line_n = d->reply_n = d->name_n = 0;
 	counts->sessions++;
@@ -323,9 +339,6 @@ add_line(struct replay_dialog *d, uint64_t now)
 	line = slice_make(d->line, d->line_n);
 	d->line_n = 0;
 	s = report_safe(safe, sizeof(safe), line, true);
-	if (slice_eqi(line, SLICE("250-CHUNKING")) ||
-	    slice_eqi(line, SLICE("250 CHUNKING")))
-		d->chunking = true;
 	if (s.n + 1 <= room) {
 		memcpy(d->reply + d->reply_n, s.p, s.n);
 		d->reply[d->reply_n + s.n] = '\n';
@@ -404,7 +417,7 @@ void
 replay_dialog_secured(struct replay_dialog *d, uint64_t now)
 {
 	d->line_n = 0;
-	d->chunking = false;
+	d->chunking = CHUNKING_MAYBE;
 	d->step++;
 	go_on(d, now);
 }

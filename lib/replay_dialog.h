@@ -51,7 +51,7 @@ struct replay_dialog {
 	uint64_t	 due;		/* of waiting; else when patience ends */
 	uint32_t	 step;
 	enum { EXTRA_NONE, EXTRA_DOT, EXTRA_CANCEL } extra;	/* what was not recorded */
-	bool		 chunking;	/* the server offers it */
+	enum { CHUNKING_MAYBE, CHUNKING_NO, CHUNKING_YES } chunking;	/* by its EHLO reply */
 	struct slice	 command;	/* still to be sent */
 	bool		 crlf, content;	/* and behind it */
 	struct replay_body	 body;

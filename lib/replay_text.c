@@ -130,6 +130,17 @@ replay_banner_name(struct slice reply)
 	return slice_make(line.p, n);
 }
 
+bool
+replay_has_line(struct slice reply, const char *word)
+{
+	struct slice	 line;
+
+	while (take_line(&reply, &line))
+		if (line.n >= 4 && slice_eqi(skip(line, 4), slice_str(word)))
+			return true;
+	return false;
+}
+
 /* "5.7.1" behind a code, or what is empty. */
 static struct slice
 enhanced(struct slice line)
@@ -222,7 +233,8 @@ is_date(struct slice s, struct slice before, struct slice after)
 		return true;
 	if (is_one_of(s, months, nitems(months)) || is_one_of(s, days, nitems(days)))
 		return true;
-	return is_number(s, 4) && (is_one_of(before, months, nitems(months)) ||
+	return is_number(s, 4) && (begins_as(before, "00:00") ||
+	    is_one_of(before, months, nitems(months)) ||
 	    is_one_of(after, months, nitems(months)));
 }
 

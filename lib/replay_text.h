@@ -26,6 +26,8 @@ bool	replay_is_last(struct slice line);	/* does the reply end with it? */
 struct slice replay_last(struct slice reply);	/* its last line */
 /* The name behind the code of a banner. */
 struct slice replay_banner_name(struct slice reply);
+/* Is there a line that, behind its code, is this word in any case? */
+bool	replay_has_line(struct slice reply, const char *word);
 /* Have they the same code, and the same enhanced code or none? */
 bool	replay_alike(struct slice a, struct slice b);
 
