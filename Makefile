@@ -28,8 +28,9 @@ KILLS =		500
 LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcrypto \
 		    libidn2 libcares libpcre2-8 2>/dev/null || :
 BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
-SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 2>/dev/null || \
-		    echo -levent -ltls -lcrypto -lidn2
+SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 libcrypt 2>/dev/null || \
+		    echo -levent -ltls -lcrypto -lidn2 -lcrypt
+CRYPT_LIBS !=	pkg-config --libs libcrypt 2>/dev/null || echo -lcrypt
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 TLS_LIBS !=	pkg-config --libs libtls 2>/dev/null || echo -ltls
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
@@ -49,10 +50,10 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 # -- what there is --------------------------------------------------------
 
-LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
+LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
-		lib/filter_table.o lib/fmt.o \
+		lib/filter_parse.o lib/filter_table.o lib/filter_write.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
 		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_prom_stats.o \
@@ -65,6 +66,7 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/replay_diff.o lib/replay_tape.o lib/replay_text.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
+		lib/sasl.o \
 		lib/smtp_data.o lib/smtp_date.o lib/smtp_ext.o lib/smtp_header.o \
 		lib/smtp_path.o lib/smtp_xtext.o \
 		lib/u64map.o lib/utf8.o
@@ -78,26 +80,28 @@ DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
 TLS_OBJS =	lib/replay_conn.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
-SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
+SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
+		smtpd/conf_filter.o \
 		smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_old.o \
 		smtpd/conf_pki.o smtpd/conf_proc.o smtpd/conf_relay.o \
-		smtpd/conf_resolve.o smtpd/conf_smtp.o smtpd/conf_table.o \
+		smtpd/conf_resolve.o smtpd/conf_rule.o smtpd/conf_smtp.o smtpd/conf_table.o \
 		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
 		smtpd/dns_host.o smtpd/dns_idn.o smtpd/dns_mx.o smtpd/dsn.o \
-		smtpd/format.o smtpd/format_command.o smtpd/io.o \
+		smtpd/format.o smtpd/format_command.o smtpd/io.o smtpd/io_tell.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
-		smtpd/lookup_expand.o smtpd/lookup_include.o \
+		smtpd/lookup_expand.o smtpd/lookup_hash.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
 		smtpd/lookup_nodes.o smtpd/lookup_query.o \
-		smtpd/lookup_relay.o smtpd/lookup_user.o \
+		smtpd/lookup_relay.o smtpd/lookup_update.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
 		smtpd/parent_file.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o \
+		smtpd/parent_shadow.o smtpd/proc.o \
 		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
 		smtpd/queue_commit.o smtpd/queue_content.o \
 		smtpd/queue_control.o smtpd/queue_deliver.o smtpd/queue_dsn.o \
@@ -105,16 +109,21 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/queue_lease.o smtpd/queue_message.o \
 		smtpd/queue_relay.o smtpd/queue_route.o \
 		smtpd/queue_sched.o smtpd/queue_show.o \
-		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
+		smtpd/queue_stats.o smtpd/queue_update.o smtpd/relay.o smtpd/relay_auth.o \
 		smtpd/relay_command.o smtpd/relay_conn.o smtpd/relay_content.o \
 		smtpd/relay_dest.o smtpd/relay_hello.o \
 		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
 		smtpd/relay_reply.o smtpd/relay_route.o \
 		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
-		smtpd/smtp_bus.o smtpd/smtp_lines.o \
+		smtpd/smtp_answer.o smtpd/smtp_bus.o smtpd/smtp_condition.o smtpd/smtp_lines.o \
 		smtpd/smtp_listen.o smtpd/smtp_name.o \
-		smtpd/smtp_param.o smtpd/smtp_phase.o \
+		smtpd/smtp_chain.o smtpd/smtp_command.o \
+		smtpd/smtp_content.o smtpd/smtp_filter.o \
+		smtpd/smtp_filter_stats.o smtpd/smtp_greet.o \
+		smtpd/smtp_message.o smtpd/smtp_param.o smtpd/smtp_phase.o \
+		smtpd/smtp_pipe.o smtpd/smtp_question.o smtpd/smtp_stream.o \
+		smtpd/smtp_auth.o smtpd/smtp_line.o smtpd/smtp_penalty.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_stats.o \
 		smtpd/smtp_tls.o smtpd/smtp_tx.o \

@@ -51,6 +51,7 @@ struct listen {
 	char		*tag;
 	bool		 mask_src;
 	bool		 no_dsn;
+	bool		 received_auth;	/* the trace header says who has logged in */
 	enum listen_auth auth;		/* LISTEN_AUTH: no mail without a login */
 	struct table	*credentials;	/* user -> crypt(3) hash; NULL: the users of the system */
 	bool		 auth_in_clear;	/* offered to clients of this host without TLS too */
@@ -146,6 +147,7 @@ struct rule {
 enum overflow { OVERFLOW_DROP, OVERFLOW_WAIT };
 
 #define CONF_FILTER_PROCS	64	/* procs that are filters: a bit each, of 64 */
+#define CONF_RULE_FILTERS	64	/* filters that `match` names: a bit each, too */
 
 struct proc_conf {		/* a `proc` directive */
 	TAILQ_ENTRY(proc_conf) entry;
@@ -153,13 +155,14 @@ struct proc_conf {		/* a `proc` directive */
 	char		*name;
 	char		*command;
 	char		*user, *group, *chroot;		/* NULL: default */
-	enum dialect	 dialect;	/* DIALECT_1, 0_4 to 0_7; reporters 1, filters 0.7 if not said */
+	enum dialect	 dialect;	/* DIALECT_1, 0_4 to 0_7; reporters and founding filters 1, filters 0.7 if not said */
 	size_t		 buffer;	/* bytes, default 64M */
 	enum overflow	 overflow;
 	int64_t		 wait;		/* seconds, overflow wait [TIME] */
 	unsigned	 reports;	/* report ... on it: bits 1 << enum subsystem */
 	/* of filters: */
 	bool		 is_filter;	/* some `filter` names it */
+	unsigned	 founding;	/* filter smtp-in ... on it, smtp-out on it: bits 1 << enum subsystem */
 	unsigned	 bit;		/* of it, in the watchers of a report_source */
 	unsigned	 attached;	/* to a listener, to a relay action: bits 1 << enum subsystem */
 	unsigned	 phases;	/* filter smtp-in PHASE on it: bits 1 << enum phase; all it gets in dialect 1 */
@@ -233,7 +236,7 @@ struct conf {
 	TAILQ_HEAD(, pki)	 pkis;
 	TAILQ_HEAD(, ca)	 cas;
 	TAILQ_HEAD(, action)	 actions;
-	TAILQ_HEAD(, rule)	 rules;
+	TAILQ_HEAD(rules, rule)	 rules;
 	TAILQ_HEAD(, proc_conf)	 procs;
 	TAILQ_HEAD(, filter)	 filters;
 	struct conf_sources	 sources;	/* main file first */
@@ -271,6 +274,10 @@ const char *conf_relay_tls(struct relay *);
 struct action	*conf_action(const struct conf *, struct slice name);
 struct table	*conf_table(const struct conf *, struct slice name);
 struct filter	*conf_filter(const struct conf *, struct slice name);
+/* The bits of the procs in it, for the watchers of a report_source; NULL has none. */
+uint64_t	 conf_filter_bits(const struct filter *);
+/* The same of all who are told what happens in the sessions of an action. */
+uint64_t	 conf_relay_bits(const struct conf *, const struct relay *);
 struct pki	*conf_pki(const struct conf *, const char *name);
 struct ca	*conf_ca(const struct conf *, const char *name);
 

@@ -7,7 +7,8 @@
 #include "smtpd/conf_parse.h"
 
 enum { ONCE_FROM = 1, ONCE_FOR = 2, ONCE_TAG = 4, ONCE_TLS = 8, ONCE_HELO = 16,
-    ONCE_MAIL_FROM = 32, ONCE_RCPT_TO = 64, ONCE_END = 128 };
+    ONCE_MAIL_FROM = 32, ONCE_RCPT_TO = 64, ONCE_END = 128, ONCE_FILTER = 256,
+    ONCE_AUTH = 512 };
 
 struct match {			/* a rule as it is read */
 	struct rule	*rule;
@@ -16,10 +17,11 @@ struct match {			/* a rule as it is read */
 };
 
 static int	match_action(struct conf_parser *, const struct conf_word *, void *);
+static int	match_filter(struct conf_parser *, const struct conf_word *, void *);
 static int	match_for(struct conf_parser *, const struct conf_word *, void *);
 static int	match_from(struct conf_parser *, const struct conf_word *, void *);
+static int	match_optional(struct conf_parser *, const struct conf_word *, void *);
 static int	match_plain(struct conf_parser *, const struct conf_word *, void *);
-static int	match_rdns(struct conf_parser *, const struct conf_word *, void *);
 static int	match_reject(struct conf_parser *, const struct conf_word *, void *);
 static int	match_table(struct conf_parser *, const struct conf_word *, void *);
 
@@ -28,13 +30,13 @@ static const struct conf_word words[] = {
 	{ "for",	match_for,	NULL, 0, ONCE_FOR },
 	{ "tag",	match_table,	NULL, WITH_TAG, ONCE_TAG },
 	{ "tls",	match_plain,	NULL, WITH_TLS, ONCE_TLS },
+	{ "auth",	match_optional,	NULL, WITH_AUTH, ONCE_AUTH },
 	{ "helo",	match_table,	NULL, WITH_HELO, ONCE_HELO },
 	{ "mail-from",	match_table,	NULL, WITH_MAIL_FROM, ONCE_MAIL_FROM },
 	{ "rcpt-to",	match_table,	NULL, WITH_RCPT_TO, ONCE_RCPT_TO },
+	{ "filter",	match_filter,	NULL, 0, ONCE_FILTER },
 	{ "action",	match_action,	NULL, 0, ONCE_END },
 	{ "reject",	match_reject,	NULL, 0, ONCE_END },
-	{ .name = "auth" },
-	{ .name = "filter" },
 	{ .name = "tagged", .instead = "is now written tag" },
 	{ .name = "sender", .instead = "is now written mail-from" },
 	{ .name = "recipient", .instead = "is now written rcpt-to" },
@@ -50,8 +52,8 @@ static const struct conf_word from_words[] = {
 	{ .name = "socket", .parse = match_plain, .value = FROM_SOCKET },
 	{ .name = "src", .parse = match_table, .value = FROM_SRC },
 	{ .name = "mail-from", .parse = match_table, .value = WITH_MAIL_FROM },
-	{ .name = "auth" },
-	{ .name = "rdns", .parse = match_rdns, .value = FROM_RDNS },
+	{ .name = "auth", .parse = match_optional, .value = FROM_AUTH },
+	{ .name = "rdns", .parse = match_optional, .value = FROM_RDNS },
 	{ .name = "source", .instead = "is now written src" },
 };
 
@@ -119,9 +121,9 @@ match_table(struct conf_parser *p, const struct conf_word *w, void *arg)
 	return table_suits(p, c);
 }
 
-/* Without a table: any name. */
+/* Without a table: any name, any user. */
 static int
-match_rdns(struct conf_parser *p, const struct conf_word *w, void *arg)
+match_optional(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	bool	 plain;
 
@@ -173,6 +175,36 @@ match_for(struct conf_parser *p, const struct conf_word *w, void *arg)
 	return match_second(p, for_words, nitems(for_words), "word after for", arg);
 }
 
+static bool
+rule_names(const struct conf *conf, const struct rule *but, const struct filter *f)
+{
+	const struct rule	*r;
+
+	TAILQ_FOREACH(r, &conf->rules, entry)
+		if (r != but && r->filter == f)
+			return true;
+	return false;
+}
+
+/* It is asked about recipients that the rule takes, and about their message. */
+static int
+match_filter(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct match	*m = arg;
+
+	(void)w;
+	if (m->negate)
+		return conf_error(p, "the ! stands before a criterion");
+	if (conf_filter_value(p, &m->rule->filter) == -1)
+		return -1;
+	if (!conf_filter_asks(m->rule->filter, 1u << PHASE_RCPT_TO | 1u << PHASE_DATA | 1u << PHASE_COMMIT))
+		return conf_error(p, "has no say in a rule, where only rcpt-to, data and commit are asked");
+	if (!rule_names(p->conf, m->rule, m->rule->filter) && ++p->nrule_filters > CONF_RULE_FILTERS)
+		return conf_error(p, "rules name %d different filters already", CONF_RULE_FILTERS);
+	conf_filter_attach(m->rule->filter, SUBSYSTEM_SMTP_IN);
+	return 0;
+}
+
 static int
 check_action(struct conf_parser *p, const struct conf_token *at, void *arg)
 {
@@ -205,9 +237,11 @@ match_action(struct conf_parser *p, const struct conf_word *w, void *arg)
 static int
 match_reject(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
-	(void)p;
+	struct match	*m = arg;
+
 	(void)w;
-	(void)arg;
+	if (m->rule->filter != NULL)
+		return conf_error(p, "a rule that takes nothing needs no filter");
 	return 0;
 }
 
@@ -215,9 +249,11 @@ int
 conf_parse_match(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	struct match	 m = { .rule = conf_zalloc(sizeof(*m.rule)) };
+	struct rule	*last = TAILQ_LAST(&p->conf->rules, rules);
 
 	(void)arg;
 	STAILQ_INIT(&m.rule->criteria);
+	m.rule->index = last == NULL ? 0 : last->index + 1;
 	TAILQ_INSERT_TAIL(&p->conf->rules, m.rule, entry);
 	do {
 		m.negate = conf_accept(p, "!");

@@ -7,6 +7,8 @@
 
 #include "smtpd/smtp.h"
 
+#define REPLY_TEXT_MAX	510	/* bytes of a line, RFC 5321 4.5.3.1.5 */
+
 static const char *const texts[REPLY_MAX] = {
 	[REPLY_NONE]		= "",
 	[REPLY_BANNER]		= "220 %s ESMTP OpenSMTPD",
@@ -20,13 +22,14 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_EXT_CHUNKING]	= "250 CHUNKING",
 	[REPLY_EXT_SMTPUTF8]	= "250 SMTPUTF8",
 	[REPLY_EXT_STARTTLS]	= "250 STARTTLS",
+	[REPLY_EXT_AUTH]	= "250 AUTH PLAIN LOGIN",
 	[REPLY_EXT_HELP]	= "250 HELP",
 	[REPLY_OK]		= "250 2.0.0 Ok",
 	[REPLY_RESET]		= "250 2.0.0 Reset state",
 	[REPLY_BYE]		= "221 2.0.0 Bye",
 	[REPLY_VRFY]		= "252 2.0.0 Cannot VRFY; try RCPT to attempt delivery",
 	[REPLY_HELP1]		= "214 This is pipepost, a mail server that you can pipe",
-	[REPLY_HELP2]		= "214 Commands: HELO EHLO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT",
+	[REPLY_HELP2]		= "214 Commands: HELO EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT",
 	[REPLY_HELP3]		= "214 2.0.0 End of HELP info",
 	[REPLY_STARTTLS]	= "220 2.0.0 Ready to start TLS",
 	[REPLY_MAIL_OK]		= "250 2.0.0 Ok",
@@ -34,6 +37,10 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_DATA]		= "354 Enter mail, end with \".\" on a line by itself",
 	[REPLY_CHUNK]		= "250 2.0.0 %s octets received",
 	[REPLY_COMMIT]		= "250 2.0.0 %s Message accepted for delivery",
+	[REPLY_AUTH_PLAIN]	= "334 ",
+	[REPLY_AUTH_USERNAME]	= "334 VXNlcm5hbWU6",
+	[REPLY_AUTH_PASSWORD]	= "334 UGFzc3dvcmQ6",
+	[REPLY_AUTH_PASS]	= "235 2.0.0 Authentication succeeded",
 
 	[REPLY_TIMEOUT]		= "421 4.4.2 Timeout, closing connection",
 	[REPLY_TOO_MANY_ERRORS]	= "421 4.7.0 Too many errors, closing connection",
@@ -43,8 +50,12 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_FULL]		= "452 4.3.1 Insufficient system storage, try again later",
 	[REPLY_TOO_MANY_RCPTS]	= "452 4.5.3 Too many recipients",
 	[REPLY_TOO_MANY_MAILS]	= "452 4.7.0 Too many messages sent in this session",
+	[REPLY_FILTER_DOWN]	= "421 4.3.0 Temporary failure, closing connection",
+	[REPLY_DNS_TEMPFAIL]	= "451 4.4.3 Temporary DNS failure",
 	[REPLY_RCPT_TEMPFAIL]	= "451 4.3.0 Temporary failure looking up the recipient",
 	[REPLY_NAME_TEMPFAIL]	= "451 4.3.0 Temporary failure looking up the recipient, or the name of the client",
+	[REPLY_AUTH_TEMPFAIL]	= "454 4.7.0 Temporary authentication failure",
+	[REPLY_TOO_MANY_LOGINS]	= "421 4.7.0 Too many failed logins, closing connection",
 
 	[REPLY_UNKNOWN]		= "500 5.5.1 Invalid command: Command unrecognized",
 	[REPLY_SEQUENCE]	= "503 5.5.1 Invalid command: Command not allowed at this point.",
@@ -66,6 +77,15 @@ static const char *const texts[REPLY_MAX] = {
 	[REPLY_NO_RCPT]		= "503 5.5.4 Invalid command arguments: No recipient specified",
 	[REPLY_TLS_ACTIVE]	= "503 5.5.1 Invalid command: TLS is already active",
 	[REPLY_NO_TLS]		= "503 5.5.1 Invalid command: TLS is not offered",
+	[REPLY_NO_AUTH]		= "503 5.5.1 Invalid command: AUTH is not offered",
+	[REPLY_AUTH_FIRST]	= "530 5.7.0 Must issue an AUTH command first",
+	[REPLY_AUTH_TWICE]	= "503 5.5.1 Invalid command: already authenticated",
+	[REPLY_AUTH_NEEDS_MECHANISM] = "501 5.5.4 Invalid command arguments: a mechanism is needed, PLAIN or LOGIN",
+	[REPLY_AUTH_MECHANISM]	= "504 5.5.4 Unrecognized authentication mechanism: PLAIN and LOGIN are offered",
+	[REPLY_AUTH_MALFORMED]	= "501 5.5.2 Invalid command arguments: this is not base64, or not what the mechanism needs",
+	[REPLY_AUTH_CANCELLED]	= "501 5.7.0 Authentication cancelled",
+	[REPLY_AUTH_TOO_LONG]	= "500 5.5.6 Authentication exchange line is too long",
+	[REPLY_AUTH_FAIL]	= "535 5.7.8 Authentication failed",
 	[REPLY_TOO_BIG]		= "552 5.3.4 Message too big for system: Transaction failed, message too big",
 	[REPLY_TOO_MANY_ENVELOPES] = "554 5.5.3 Too many recipients: they and their aliases are more than a message may have",
 	[REPLY_LOOP]		= "554 5.4.6 Routing loop detected: Loop detected",
@@ -125,6 +145,8 @@ session_reply_more(struct session *s, enum reply r, const char *a,
 void
 session_reply_text(struct session *s, struct slice text)
 {
+	if (text.n > REPLY_TEXT_MAX)
+		text.n = REPLY_TEXT_MAX;
 	report_protocol_server(&s->source, text);
 	io_write(&s->io, text.p, text.n);
 	io_write(&s->io, "\r\n", 2);
