@@ -285,7 +285,8 @@ replied(struct replay_dialog *d, uint64_t now)
 	if (step_of(d)->kind == REPLAY_BANNER) {
 		name = replay_banner_name(reply);
 		d->name_n = name.n < sizeof(d->name) ? name.n : sizeof(d->name);
-		memcpy(d->name, name.p, d->name_n);
+		if (d->name_n > 0)
+			memcpy(d->name, name.p, d->name_n);
 	}
 	else if (replay_is_verb(command_of(d), "EHLO") && code == 250)
 		d->chunking = replay_has_line(reply, "CHUNKING") ? CHUNKING_YES :
