@@ -292,6 +292,9 @@ bench-queue: $(QUEUE_BENCH)
 bench-tools: all $(BENCH)
 	sh tests/bench/tools
 
+bench-replay: all $(LOAD)
+	sh tests/bench/replay
+
 bench-fcrdns: all $(LOAD)
 	sh tests/bench/fcrdns
 
