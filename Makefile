@@ -10,6 +10,7 @@ SBINDIR =	$(PREFIX)/sbin
 MANDIR =	$(PREFIX)/share/man
 LIBEXECDIR =	$(PREFIX)/libexec/smtpd
 EXAMPLEDIR =	$(PREFIX)/share/examples/pipepost
+BRIDGEDIR =	$(PREFIX)/share/pipepost
 SYSCONFDIR =	/etc
 SPOOLDIR =	/var/spool/smtpd
 CONTROLSOCK =	/var/run/smtpd.sock
@@ -34,12 +35,19 @@ CRYPT_LIBS !=	pkg-config --libs libcrypt 2>/dev/null || echo -lcrypt
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 TLS_LIBS !=	pkg-config --libs libtls 2>/dev/null || echo -ltls
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
+# Where the python3 that a proc finds looks for packages under PREFIX; if nowhere,
+# the package lies beside the other bridges.
+PYTHONDIR !=	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		    python3 -c 'import site, sys; print([d for d in [*site.getsitepackages(), \
+		    sys.argv[2]] if d.startswith((sys.argv[1] + "/lib/", sys.argv[2]))][0])' \
+		    "$(PREFIX)" "$(BRIDGEDIR)" 2>/dev/null || echo "$(BRIDGEDIR)"
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
 
 CPP_ALL =	-I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		-DSYSCONFDIR='"$(SYSCONFDIR)"' -DSPOOLDIR='"$(SPOOLDIR)"' \
 		-DCONTROLSOCK='"$(CONTROLSOCK)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' \
 		-DSBINDIR='"$(SBINDIR)"' -DEMPTYDIR='"$(EMPTYDIR)"' \
+		-DBRIDGEDIR='"$(BRIDGEDIR)"' \
 		$(LIB_CFLAGS)
 CC_ALL =	-std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes \
 		-fPIE -MMD -MP $(CPP_ALL)
@@ -136,6 +144,8 @@ SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smt
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
+SMTPCTL_OBJS =	smtpd/smtpctl.o smtpd/smtpctl_encrypt.o
+
 TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
 DNS_TOOLS =	bin/fcrdns
 TLS_TOOLS =	bin/rptreplay
@@ -147,7 +157,9 @@ FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 MANUALS !=	ls man/*.[1-9]
 EXAMPLES =	examples/smtpd.conf examples/relay.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
-PIPELINES !=	ls examples/recipes/* examples/dashboard/*
+PIPELINES !=	ls examples/recipes/* examples/dashboard/* examples/filters/*
+BRIDGES =	lib/bridge/filter.sh lib/bridge/filter.awk lib/bridge/filter-awk
+PYTHON_BRIDGE =	lib/bridge/opensmtpd/__init__.py lib/bridge/opensmtpd/py.typed
 
 LOAD =		tests/bench/smtp_load tests/bench/dns_front
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
@@ -155,7 +167,7 @@ QUEUE_BENCH =	tests/bench/queue_bench
 
 PROGRAMS =	$(DAEMON) $(TOOLS) $(DNS_TOOLS) $(TLS_TOOLS)
 OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(TLS_OBJS) $(SMTPD_OBJS)
-ALL_OBJS =	$(OBJS) smtpd/smtpctl.o $(SENDMAIL_OBJS) $(TOOLS:=.o) \
+ALL_OBJS =	$(OBJS) $(SMTPCTL_OBJS) $(SENDMAIL_OBJS) $(TOOLS:=.o) \
 		$(DNS_TOOLS:=.o) $(TLS_TOOLS:=.o) $(UNIT:=.o)
 FUZZ_OBJS =	$(FUZZ:=.o)
 
@@ -186,8 +198,9 @@ smtpd/smtpd: $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a \
 	    $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
 
-smtpd/smtpctl: smtpd/smtpctl.o build/lib.a
-	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
+smtpd/smtpctl: $(SMTPCTL_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPCTL_OBJS) build/lib.a \
+	    $(CRYPT_LIBS) $(BSD_LIBS)
 
 smtpd/sendmail: $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a \
@@ -225,8 +238,9 @@ $(A)/smtpd/smtpd: $(SMTPD_OBJS:%=$(A)/%) $(DNS_OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $(SMTPD_OBJS:%=$(A)/%) $(DNS_OBJS:%=$(A)/%) \
 	    $(A)/lib.a $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
 
-$(A)/smtpd/smtpctl: $(A)/smtpd/smtpctl.o $(A)/lib.a
-	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)
+$(A)/smtpd/smtpctl: $(SMTPCTL_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $(SMTPCTL_OBJS:%=$(A)/%) $(A)/lib.a \
+	    $(CRYPT_LIBS) $(BSD_LIBS)
 
 $(A)/smtpd/sendmail: $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o \
@@ -324,6 +338,9 @@ install: all
 	for p in $(PIPELINES); do \
 	    d=$(DESTDIR)$(EXAMPLEDIR)/$${p#examples/} && mkdir -p $${d%/*} && \
 	    cp $$p $$d || exit; done
+	mkdir -p $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd
+	cp $(BRIDGES) $(DESTDIR)$(BRIDGEDIR)/
+	cp $(PYTHON_BRIDGE) $(DESTDIR)$(PYTHONDIR)/opensmtpd/
 	chgrp _smtpq $(DESTDIR)$(SBINDIR)/sendmail 2>/dev/null && \
 	    chmod 2755 $(DESTDIR)$(SBINDIR)/sendmail || \
 	    echo "sendmail is to be set-group-ID _smtpq: see sendmail(8)"
@@ -333,7 +350,7 @@ uninstall:
 	for p in $(TOOLS) $(DNS_TOOLS) $(TLS_TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
 	for p in $(MANUALS); do \
 	    p=$${p##*/}; rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
-	rm -rf $(DESTDIR)$(EXAMPLEDIR)
+	rm -rf $(DESTDIR)$(EXAMPLEDIR) $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd
 
 clean:
 	rm -rf build demo
