@@ -150,8 +150,7 @@ SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline
 
 SMTPCTL_OBJS =	smtpd/smtpctl.o smtpd/smtpctl_encrypt.o
 
-TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin \
-		bin/rptdrive
+TOOLS =		bin/rptcut bin/rptdrive bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
 DNS_TOOLS =	bin/fcrdns
 TLS_TOOLS =	bin/rptreplay
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
