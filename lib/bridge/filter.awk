@@ -12,8 +12,9 @@
 # At a phase they may call one of proceed(), junk(), reject(reply),
 # disconnect(reply), rewrite(argument), report(text); who calls none proceeds.  At
 # data_line, line is as it is on the wire, a first dot doubled, "." at the end;
-# put(text) has a line stand there, drop() none, and without either it passes; the
-# end stays.  note(text) is for the log: standard output is for the answers.
+# put(text) has a line stand there, drop() none, and without either, or with
+# proceed(), it passes; the end stays.  note(text) is for the log: standard output
+# is for the answers.
 #
 # Without filter-awk, `awk -f filter.awk -f FILE` (mawk: -W interactive), FILE has
 # to say want("filter|smtp-in|rcpt-to") in BEGIN, for each phase and event, and to
@@ -28,6 +29,10 @@ function disconnect(reply) { f_refuse("disconnect", reply) }
 function drop() { f_answer = "drop" }
 
 function put(text,	n, i, part) {
+	if (!f_is_line) {
+		note("filter.awk: put is for on_data_line: " text)
+		return
+	}
 	f_answer = "drop"
 	n = split(text, part, "\n")
 	for (i = 1; i <= n || i == 1; i++)
@@ -208,7 +213,9 @@ function f_data_line(	s) {
 	phase = "data-line"
 	line = s = f_rest
 	f_answer = "proceed"
+	f_is_line = 1
 	call_function(phase)
+	f_is_line = 0
 	if (f_answer != "drop" || s == ".")
 		printf "filter-dataline|%s|%s\n", f_ids, s
 	f_holds = s != "."
