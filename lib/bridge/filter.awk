@@ -36,13 +36,16 @@ function put(text,	n, i, part) {
 	f_answer = "drop"
 	n = split(text, part, "\n")
 	for (i = 1; i <= n || i == 1; i++)
-		printf "filter-dataline|%s|%s\n", f_ids, (part[i] == "." ? ".." : part[i])
+		f_say("filter-dataline|" f_ids "|" (part[i] == "." ? ".." : part[i]))
 }
 
 function note(text) { printf "%s\n", text > "/dev/stderr" }
 function want(what) { f_wanted = f_wanted "register|" what "\n" }
 
 # -- the rest is not for functions --
+
+# Written in one piece: mawk, made to read what there is, does not buffer either.
+function f_say(text) { f_said = f_said text "\n" }
 
 # A decision that the daemon would not take is none: the mail waits.
 function f_decide(word, text) {
@@ -99,7 +102,7 @@ function f_clear() {
 function f_take(	word, name) {
 	word = f_next()
 	if (word == "config" && f_rest == "ready")
-		printf "%sregister|ready\n", f_wanted
+		f_say(f_wanted "register|ready")
 	if (word != "report" && word !~ /^filter(-request)?$/)
 		return
 	version = time = ""
@@ -205,7 +208,7 @@ function f_request(word, name) {
 		auth = f_rest
 	f_answer = "proceed"
 	call_function(phase)
-	printf "%s|%s|%s\n", word, f_ids, (f_answer == "drop" ? "proceed" : f_answer)
+	f_say(word "|" f_ids "|" (f_answer == "drop" ? "proceed" : f_answer))
 }
 
 function f_data_line(	s) {
@@ -217,7 +220,7 @@ function f_data_line(	s) {
 	call_function(phase)
 	f_is_line = 0
 	if (f_answer != "drop" || s == ".")
-		printf "filter-dataline|%s|%s\n", f_ids, s
+		f_say("filter-dataline|" f_ids "|" s)
 	f_holds = s != "."
 }
 
@@ -226,9 +229,14 @@ function f_data_line(	s) {
 	f_rest = $0
 	f_holds = 0
 	f_take()
-	if (!f_holds)
+	if (f_said != "" && (!f_holds || length(f_said) > 8000)) {
+		printf "%s", f_said
 		fflush()
+		f_said = ""
+	}
 }
+
+END { printf "%s", f_said }
 
 BEGIN {
 	FS = "\n"
