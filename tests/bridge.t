@@ -585,6 +585,9 @@ import opensmtpd
 o = opensmtpd.SMTP_IN()
 o.on_report("tx-mail", lambda timestamp, session_id, args: print(args.address))
 o.run()')" "a@b" "a reporter that is fed a log prints to standard output"
+printf '%s\n' '. "$B/filter.sh"' 'on_tx_mail() { echo "$address"; }' run >filter.sh
+is "$(printf '%s\n' "report|0.7|1.0|smtp-in|tx-mail|$SID|fc08ce7d|ok|a@b" | sh filter.sh)" "a@b" \
+    "and one in sh"
 is "$(python3 - "$B/opensmtpd/__init__.py" <<'END'
 import ast, io, sys, tokenize
 source = open(sys.argv[1]).read()
