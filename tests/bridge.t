@@ -521,6 +521,19 @@ register|ready
 register|report|smtp-in|tx-mail
 register|report|smtp-out|tx-mail" "filter-awk -s and -v"
 
+cat >filter.awk <<'END'
+BEGIN { want("filter|smtp-in|rcpt-to") }
+function on_rcpt_to() { reject("550 no") }
+function call_function(name) { if (name == "rcpt-to") on_rcpt_to() }
+END
+printf %s "$awks" >bridges
+while read -r awk; do
+	is "$({ echo "config|ready"; echo "$rcpt"; } | $awk -f "$B/filter.awk" -f filter.awk)" \
+	    "register|filter|smtp-in|rcpt-to
+register|ready
+filter-result|$SID|$TOKEN|reject|550 no" "without filter-awk: $awk"
+done <bridges
+
 # -- the package --
 
 sed -n '/^import opensmtpd/,$p' >founding.py <<'END'
