@@ -51,7 +51,7 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
-		lib/filter_table.o lib/fmt.o \
+		lib/filter_parse.o lib/filter_table.o lib/filter_write.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
 		lib/fmt_logfmt.o lib/fmt_prom.o lib/fmt_prom_stats.o \
@@ -73,11 +73,12 @@ DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
 		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o lib/fcrdns_show.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
-SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
+SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
+		smtpd/conf_filter.o \
 		smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_old.o \
 		smtpd/conf_pki.o smtpd/conf_proc.o smtpd/conf_relay.o \
-		smtpd/conf_resolve.o smtpd/conf_smtp.o smtpd/conf_table.o \
+		smtpd/conf_resolve.o smtpd/conf_rule.o smtpd/conf_smtp.o smtpd/conf_table.o \
 		smtpd/conf_url.o smtpd/conf_value.o smtpd/deliver.o \
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
@@ -87,7 +88,7 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/lookup_expand.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
 		smtpd/lookup_nodes.o smtpd/lookup_query.o \
-		smtpd/lookup_relay.o smtpd/lookup_user.o \
+		smtpd/lookup_relay.o smtpd/lookup_update.o smtpd/lookup_user.o \
 		smtpd/lookup_value.o smtpd/loop.o smtpd/offline.o \
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
 		smtpd/parent_file.o smtpd/parent_keys.o \
@@ -100,14 +101,14 @@ SMTPD_OBJS =	smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/queue_lease.o smtpd/queue_message.o \
 		smtpd/queue_relay.o smtpd/queue_route.o \
 		smtpd/queue_sched.o smtpd/queue_show.o \
-		smtpd/queue_stats.o smtpd/relay.o smtpd/relay_auth.o \
+		smtpd/queue_stats.o smtpd/queue_update.o smtpd/relay.o smtpd/relay_auth.o \
 		smtpd/relay_command.o smtpd/relay_conn.o smtpd/relay_content.o \
 		smtpd/relay_dest.o smtpd/relay_hello.o \
 		smtpd/relay_host.o smtpd/relay_job.o smtpd/relay_query.o \
 		smtpd/relay_reply.o smtpd/relay_route.o \
 		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
-		smtpd/smtp_bus.o smtpd/smtp_lines.o \
+		smtpd/smtp_bus.o smtpd/smtp_condition.o smtpd/smtp_lines.o \
 		smtpd/smtp_listen.o smtpd/smtp_name.o \
 		smtpd/smtp_param.o smtpd/smtp_phase.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The words of filters: phases and decisions.
+ * The words of filters: phases and decisions; which dialects talk about what.
  */
 #include "lib/filter.h"
 
@@ -51,4 +51,16 @@ filter_decision_by_name(struct slice name)
 		if (slice_eq(name, slice_str(decision_names[d])))
 			return d;
 	return DECISION_MAX;
+}
+
+bool
+filter_has_handshake(enum dialect d)
+{
+	return d > DIALECT_1;
+}
+
+bool
+filter_has_token(enum dialect d)
+{
+	return d > DIALECT_1;
 }

@@ -418,6 +418,20 @@ add_word(struct join *j, struct text *list, struct slice word)
 }
 
 /*
+ * Did it change anything?  A shadow filter's decision is only told, and a list
+ * could not hold one with a comma.
+ */
+static bool
+has_effect(struct slice decision)
+{
+	static const struct slice	 shadow = SLICE("shadow-");
+
+	return decision.n != 0 && !slice_eq(decision, SLICE("proceed")) &&
+	    (decision.n < shadow.n || memcmp(decision.p, shadow.p, shadow.n) != 0) &&
+	    memchr(decision.p, ',', decision.n) == NULL;
+}
+
+/*
  * What was decided of the link is of all its transactions; of MAIL, before
  * tx-begin, of the one that may follow.
  */
@@ -433,8 +447,7 @@ filter_response(struct join *j, struct session *s, const struct report *r)
 	if (s->tx.decision.n != 0 && s->tx.state != TX_OPEN &&
 	    slice_eq(phase, SLICE("mail-from")))
 		s->tx.decision.n = 0;
-	if (decision.n == 0 || slice_eq(decision, SLICE("proceed")) ||
-	    memchr(decision.p, ',', decision.n) != NULL)
+	if (!has_effect(decision))
 		return;
 	for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
 		if (slice_eq(phase, slice_str(phases[i]))) {

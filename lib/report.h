@@ -208,7 +208,7 @@ struct report_head {
 #define REPORT_LINE_MAX	16384
 
 /*
- * Writes one line of dialect DIALECT_1 or DIALECT_0_7, LF included, to buf and returns its length.
+ * Writes one line of dialect 1 or 0.4 to 0.7, LF included, to buf and returns its length.
  * Texts are copied as they are (emitters have made them safe); what does not fit size (at
  * least 1024) is cut, the LF always stands.  v holds the event's fields in any order; one that is
  * missing and not optional is written empty.

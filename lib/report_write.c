@@ -70,7 +70,7 @@ put_seconds(struct line *l, uint64_t us)
 	put(l, buf, sizeof(buf));
 }
 
-/* Whole seconds in the founding form, microseconds in the newest. */
+/* Whole seconds in the founding form, microseconds in the later. */
 static void
 put_time(struct line *l, uint64_t us)
 {

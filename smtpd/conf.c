@@ -17,10 +17,12 @@
 
 const struct conf_word conf_directives[] = {
 	{ .name = "action",	.parse = conf_parse_action },
+	{ .name = "admd",	.parse = conf_parse_admd },
 	{ .name = "bounce",	.parse = conf_parse_bounce },
 	{ .name = "ca",		.parse = conf_parse_ca },
 	{ .name = "control",	.parse = conf_parse_control },
 	{ .name = "dns",	.parse = conf_parse_dns },
+	{ .name = "filter",	.parse = conf_parse_filter },
 	{ .name = "include",	.parse = conf_parse_include },
 	{ .name = "listen",	.parse = conf_parse_listen },
 	{ .name = "match",	.parse = conf_parse_match },
@@ -34,8 +36,6 @@ const struct conf_word conf_directives[] = {
 	{ .name = "srs",	.parse = conf_parse_srs },
 	{ .name = "table",	.parse = conf_parse_table },
 	/* OpenSMTPD's, not ours yet */
-	{ .name = "admd" },
-	{ .name = "filter" },
 	{ .name = "mda" },
 	{ .name = "scheduler" },
 	/* OpenSMTPD's before 6.4 */
@@ -253,6 +253,7 @@ parse(struct conf_parser *p, char *const macros[])
 	}
 	if (p->nerrors == 0 && TAILQ_EMPTY(&p->conf->rules))
 		conf_error(p, "no match directive: no mail would be accepted");
+	conf_proc_settle(p->conf);
 	conf_run_deferred(p);
 	conf_listen_default(p->conf);
 	conf_lex_free(p);
@@ -321,6 +322,21 @@ conf_filter(const struct conf *conf, struct slice name)
 		if (f->name != NULL && slice_eq(slice_str(f->name), name))
 			break;
 	return f;
+}
+
+uint64_t
+conf_filter_bits(const struct filter *f)
+{
+	uint64_t	 bits = 0;
+	size_t		 i;
+
+	if (f == NULL)
+		return 0;
+	if (f->proc != NULL)
+		bits |= (uint64_t)1 << f->proc->bit;
+	for (i = 0; i < f->nmembers; i++)
+		bits |= conf_filter_bits(f->members[i]);
+	return bits;
 }
 
 struct pki *

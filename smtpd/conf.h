@@ -153,13 +153,14 @@ struct proc_conf {		/* a `proc` directive */
 	char		*name;
 	char		*command;
 	char		*user, *group, *chroot;		/* NULL: default */
-	enum dialect	 dialect;	/* DIALECT_1, 0_4 to 0_7; reporters 1, filters 0.7 if not said */
+	enum dialect	 dialect;	/* DIALECT_1, 0_4 to 0_7; reporters and founding filters 1, filters 0.7 if not said */
 	size_t		 buffer;	/* bytes, default 64M */
 	enum overflow	 overflow;
 	int64_t		 wait;		/* seconds, overflow wait [TIME] */
 	unsigned	 reports;	/* report ... on it: bits 1 << enum subsystem */
 	/* of filters: */
 	bool		 is_filter;	/* some `filter` names it */
+	bool		 founding;	/* `filter smtp-in ... on` or `filter smtp-out on` names it */
 	unsigned	 bit;		/* of it, in the watchers of a report_source */
 	unsigned	 attached;	/* to a listener, to a relay action: bits 1 << enum subsystem */
 	unsigned	 phases;	/* filter smtp-in PHASE on it: bits 1 << enum phase; all it gets in dialect 1 */
@@ -271,6 +272,8 @@ const char *conf_relay_tls(struct relay *);
 struct action	*conf_action(const struct conf *, struct slice name);
 struct table	*conf_table(const struct conf *, struct slice name);
 struct filter	*conf_filter(const struct conf *, struct slice name);
+/* The bits of the procs in it, for the watchers of a report_source; NULL has none. */
+uint64_t	 conf_filter_bits(const struct filter *);
 struct pki	*conf_pki(const struct conf *, const char *name);
 struct ca	*conf_ca(const struct conf *, const char *name);
 

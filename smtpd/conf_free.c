@@ -102,6 +102,15 @@ proc_free(struct proc_conf *p)
 	free(p);
 }
 
+static void
+filter_free(struct filter *f)
+{
+	free(f->name);
+	free(f->text);
+	free(f->members);
+	free(f);
+}
+
 void
 conf_free(struct conf *conf)
 {
@@ -113,6 +122,7 @@ conf_free(struct conf *conf)
 	QUEUE_FREE(&conf->listens, listen_free);
 	QUEUE_FREE(&conf->pkis, pki_free);
 	QUEUE_FREE(&conf->cas, ca_free);
+	QUEUE_FREE(&conf->filters, filter_free);
 	QUEUE_FREE(&conf->procs, proc_free);
 	QUEUE_FREE(&conf->sources, source_free);
 	free(conf->spool);
@@ -122,5 +132,6 @@ conf_free(struct conf *conf)
 	free(conf->resolvers);
 	free(conf->resolv_conf);
 	free(conf->hosts);
+	free(conf->admd);
 	free(conf);
 }

@@ -15,9 +15,10 @@
 #define PORT_SMTPS	465
 
 enum { ONCE_FAMILY = 1, ONCE_PORT = 2, ONCE_TLS = 4, ONCE_PKI = 8, ONCE_TAG = 16,
-    ONCE_HOSTNAME = 32, ONCE_MASK = 64, ONCE_DSN = 128 };
+    ONCE_HOSTNAME = 32, ONCE_MASK = 64, ONCE_DSN = 128, ONCE_FILTER = 256 };
 
 static int	option_family(struct conf_parser *, const struct conf_word *, void *);
+static int	option_filter(struct conf_parser *, const struct conf_word *, void *);
 static int	option_flag(struct conf_parser *, const struct conf_word *, void *);
 static int	option_hostname(struct conf_parser *, const struct conf_word *, void *);
 static int	option_pki(struct conf_parser *, const struct conf_word *, void *);
@@ -43,7 +44,7 @@ static const struct conf_word interface_options[] = {
 	{ .name = "auth-optional" },
 	{ .name = "ca" },
 	{ .name = "ciphers" },
-	{ .name = "filter" },
+	{ "filter",		option_filter,	NULL, 0, ONCE_FILTER },
 	{ .name = "hostnames" },
 	{ .name = "masquerade" },
 	{ .name = "protocols" },
@@ -59,7 +60,7 @@ static const struct conf_word interface_options[] = {
 static const struct conf_word socket_options[] = {
 	{ "tag",		option_tag,	NULL, 0, ONCE_TAG },
 	{ "mask-src",		option_flag,	NULL, FLAG_MASK_SRC, ONCE_MASK },
-	{ .name = "filter" },
+	{ "filter",		option_filter,	NULL, 0, ONCE_FILTER },
 	{ .name = "mask-source", .instead = "is now written mask-src" },
 };
 
@@ -200,6 +201,38 @@ option_flag(struct conf_parser *p, const struct conf_word *w, void *arg)
 		l->mask_src = true;
 	else
 		l->no_dsn = true;
+	return 0;
+}
+
+/* `filter` alone is of the grammar of 2018, as are the rules that it lets hold. */
+static int
+check_filtered(struct conf_parser *p, const struct conf_token *at, void *arg)
+{
+	const struct listen	*l = arg;
+	const struct filter	*f;
+
+	TAILQ_FOREACH(f, &p->conf->filters, entry)
+		if (f->name == NULL)
+			return 0;
+	return !l->filtered ? 0 : conf_error_at(p, at,
+	    "expected the name of a filter; alone it needs filters without one: filter smtp-in ...");
+}
+
+static int
+option_filter(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct listen	*l = arg;
+
+	(void)w;
+	conf_defer(p, check_filtered, l);
+	conf_next(p);
+	l->filtered = conf_is_end(p) || conf_word_known(p, interface_options, nitems(interface_options));
+	conf_back(p);
+	if (l->filtered)
+		return 0;
+	if (conf_filter_value(p, &l->filter) == -1)
+		return -1;
+	conf_filter_attach(l->filter, SUBSYSTEM_SMTP_IN);
 	return 0;
 }
 

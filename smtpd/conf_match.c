@@ -7,7 +7,7 @@
 #include "smtpd/conf_parse.h"
 
 enum { ONCE_FROM = 1, ONCE_FOR = 2, ONCE_TAG = 4, ONCE_TLS = 8, ONCE_HELO = 16,
-    ONCE_MAIL_FROM = 32, ONCE_RCPT_TO = 64, ONCE_END = 128 };
+    ONCE_MAIL_FROM = 32, ONCE_RCPT_TO = 64, ONCE_END = 128, ONCE_FILTER = 256 };
 
 struct match {			/* a rule as it is read */
 	struct rule	*rule;
@@ -16,6 +16,7 @@ struct match {			/* a rule as it is read */
 };
 
 static int	match_action(struct conf_parser *, const struct conf_word *, void *);
+static int	match_filter(struct conf_parser *, const struct conf_word *, void *);
 static int	match_for(struct conf_parser *, const struct conf_word *, void *);
 static int	match_from(struct conf_parser *, const struct conf_word *, void *);
 static int	match_plain(struct conf_parser *, const struct conf_word *, void *);
@@ -31,10 +32,10 @@ static const struct conf_word words[] = {
 	{ "helo",	match_table,	NULL, WITH_HELO, ONCE_HELO },
 	{ "mail-from",	match_table,	NULL, WITH_MAIL_FROM, ONCE_MAIL_FROM },
 	{ "rcpt-to",	match_table,	NULL, WITH_RCPT_TO, ONCE_RCPT_TO },
+	{ "filter",	match_filter,	NULL, 0, ONCE_FILTER },
 	{ "action",	match_action,	NULL, 0, ONCE_END },
 	{ "reject",	match_reject,	NULL, 0, ONCE_END },
 	{ .name = "auth" },
-	{ .name = "filter" },
 	{ .name = "tagged", .instead = "is now written tag" },
 	{ .name = "sender", .instead = "is now written mail-from" },
 	{ .name = "recipient", .instead = "is now written rcpt-to" },
@@ -173,6 +174,23 @@ match_for(struct conf_parser *p, const struct conf_word *w, void *arg)
 	return match_second(p, for_words, nitems(for_words), "word after for", arg);
 }
 
+/* It is asked about recipients that the rule takes, and about their message. */
+static int
+match_filter(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct match	*m = arg;
+
+	(void)w;
+	if (m->negate)
+		return conf_error(p, "the ! stands before a criterion");
+	if (conf_filter_value(p, &m->rule->filter) == -1)
+		return -1;
+	if (!conf_filter_asks(m->rule->filter, 1u << PHASE_RCPT_TO | 1u << PHASE_DATA | 1u << PHASE_COMMIT))
+		return conf_error(p, "has no say in a rule, where only rcpt-to, data and commit are asked");
+	conf_filter_attach(m->rule->filter, SUBSYSTEM_SMTP_IN);
+	return 0;
+}
+
 static int
 check_action(struct conf_parser *p, const struct conf_token *at, void *arg)
 {
@@ -205,9 +223,11 @@ match_action(struct conf_parser *p, const struct conf_word *w, void *arg)
 static int
 match_reject(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
-	(void)p;
+	struct match	*m = arg;
+
 	(void)w;
-	(void)arg;
+	if (m->rule->filter != NULL)
+		return conf_error(p, "a rule that takes nothing needs no filter");
 	return 0;
 }
 

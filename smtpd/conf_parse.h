@@ -134,10 +134,12 @@ extern const struct conf_word conf_directives[];
 extern const size_t conf_ndirectives;
 
 int	 conf_parse_action(struct conf_parser *, const struct conf_word *, void *);
+int	 conf_parse_admd(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_bounce(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_ca(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_control(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_dns(struct conf_parser *, const struct conf_word *, void *);
+int	 conf_parse_filter(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_include(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_listen(struct conf_parser *, const struct conf_word *, void *);
 int	 conf_parse_match(struct conf_parser *, const struct conf_word *, void *);
@@ -156,6 +158,37 @@ int	 conf_parse_table(struct conf_parser *, const struct conf_word *, void *);
 /* What follows `action NAME relay`. */
 int	 conf_relay_options(struct conf_parser *, struct action *);
 
+/* -- filters -- */
+
+/* NAME or { NAME, ... }, as other directives say it after `filter`; the names stand above. */
+int	 conf_filter_value(struct conf_parser *, struct filter **);
+/* Its procs are told of that subsystem. */
+void	 conf_filter_attach(struct filter *, enum subsystem);
+/* May it have a say in one of the phases?  A proc may in all. */
+bool	 conf_filter_asks(const struct filter *, unsigned phases);
+/* A command whose program is in one of the directories, with the path; new. */
+char	*conf_filter_command(const char *command, const char *const *dirs, size_t n);
+
+enum rule_grammar { RULE_PHASE, RULE_BUILTIN, RULE_FOUNDING };
+
+/* A phase's name, into the filter; then what it looks at and what it does. */
+int	 conf_rule_phase(struct conf_parser *, struct filter *);
+int	 conf_rule(struct conf_parser *, struct filter *, enum rule_grammar);
+
+struct proc_conf *conf_proc_find(const struct conf *, const char *name);
+struct proc_conf *conf_proc_new(struct conf *, const char *name);
+/* Reads the name of one that stands above. */
+int	 conf_proc_named(struct conf_parser *, struct proc_conf **);
+int	 conf_proc_options(struct conf_parser *, struct proc_conf *);
+/* Makes it a filter, if it is none. */
+int	 conf_proc_filters(struct conf_parser *, struct proc_conf *);
+/* When all was read, before what was put off: the protocols of those that did not say one. */
+void	 conf_proc_settle(struct conf *);
+
+/* -- values of several directives -- */
+
+/* The next element in braces, on whatever line; does the line begin with a directive? */
+void	 conf_element(struct conf_parser *, bool *directive);
 /* `<name>`, `{ ... }` or a string; mapping: it must (or must not) have values. */
 int	 conf_table_value(struct conf_parser *, bool mapping, struct table **);
 struct table *conf_table_new(struct conf *, const char *name, const char *path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * `proc` and `report`: commands that read what happens, and what they are told.
+ * Those that decide as well are made filters by conf_filter.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,16 @@
 #define BUFFER_MIN	(64 * 1024)		/* several of the longest lines */
 #define BUFFERS_MAX	((uint64_t)1 << 30)	/* of all procs together */
 #define WAIT_DEFAULT	60			/* seconds */
+#define TIMEOUT_DEFAULT	30			/* seconds */
+#define TIMEOUT_MAX	600			/* seconds; no client waits longer (RFC 5321 4.5.3.2) */
 
+static int	option_auth_secrets(struct conf_parser *, const struct conf_word *, void *);
 static int	option_buffer(struct conf_parser *, const struct conf_word *, void *);
+static int	option_down(struct conf_parser *, const struct conf_word *, void *);
 static int	option_name(struct conf_parser *, const struct conf_word *, void *);
 static int	option_overflow(struct conf_parser *, const struct conf_word *, void *);
 static int	option_protocol(struct conf_parser *, const struct conf_word *, void *);
+static int	option_timeout(struct conf_parser *, const struct conf_word *, void *);
 static int	report_on(struct conf_parser *, const struct conf_word *, void *);
 
 enum { NAME_USER, NAME_GROUP, NAME_CHROOT };
@@ -33,7 +39,9 @@ static const struct conf_word options[] = {
 	{ "protocol",	option_protocol,	NULL, 0, 8 },
 	{ "buffer",	option_buffer,		NULL, 0, 16 },
 	{ "overflow",	option_overflow,	NULL, 0, 32 },
-	{ .name = "timeout" },
+	{ "timeout",	option_timeout,		NULL, 0, 64 },
+	{ "down",	option_down,		NULL, 0, 128 },
+	{ "auth-secrets", option_auth_secrets,	NULL, 0, 256 },
 };
 
 static const struct conf_word streams[] = {
@@ -46,6 +54,9 @@ static const struct conf_word streams[] = {
 
 static const struct { const char *version; enum dialect dialect; } protocols[] = {
 	{ "1",		DIALECT_1 },
+	{ "0.4",	DIALECT_0_4 },
+	{ "0.5",	DIALECT_0_5 },
+	{ "0.6",	DIALECT_0_6 },
 	{ "0.7",	DIALECT_0_7 },
 };
 
@@ -78,7 +89,7 @@ option_protocol(struct conf_parser *p, const struct conf_word *w, void *arg)
 			proc->dialect = protocols[i].dialect;
 			return 0;
 		}
-	return conf_error(p, "expected \"1\" or \"0.7\"");
+	return conf_error(p, "expected \"1\", \"0.4\", \"0.5\", \"0.6\" or \"0.7\"");
 }
 
 static int
@@ -111,8 +122,52 @@ option_overflow(struct conf_parser *p, const struct conf_word *w, void *arg)
 	return conf_time(p, &proc->wait);
 }
 
-static struct proc_conf *
-proc_find(const struct conf *conf, const char *name)
+static int
+check_filters(struct conf_parser *p, const struct conf_token *at, void *arg)
+{
+	const struct proc_conf	*proc = arg;
+
+	return proc->is_filter ? 0 : conf_error_at(p, at, "is for filters: no filter names this proc");
+}
+
+static int
+option_timeout(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc = arg;
+
+	(void)w;
+	conf_defer(p, check_filters, proc);
+	if (conf_time(p, &proc->timeout) == -1)
+		return -1;
+	return proc->timeout <= TIMEOUT_MAX ? 0 : conf_error(p, "at most 10m: no client waits longer");
+}
+
+static int
+option_down(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc = arg;
+
+	(void)w;
+	conf_defer(p, check_filters, proc);
+	conf_next(p);
+	if (!(proc->bypass = conf_is_word(p, "bypass")) && !conf_is_word(p, "451"))
+		return conf_error(p, "expected 451 or bypass");
+	return 0;
+}
+
+static int
+option_auth_secrets(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc = arg;
+
+	(void)w;
+	conf_defer(p, check_filters, proc);
+	proc->auth_secrets = true;
+	return 0;
+}
+
+struct proc_conf *
+conf_proc_find(const struct conf *conf, const char *name)
 {
 	struct proc_conf	*proc;
 
@@ -133,37 +188,101 @@ buffers(const struct conf *conf)
 	return sum;
 }
 
-int
-conf_parse_proc(struct conf_parser *p, const struct conf_word *w, void *arg)
+struct proc_conf *
+conf_proc_new(struct conf *conf, const char *name)
 {
-	struct proc_conf	*proc, *other;
-	char			*name = NULL;
-	unsigned		 seen = 0;
+	struct proc_conf	*proc = conf_zalloc(sizeof(*proc)), *other;
 
-	(void)w;
-	(void)arg;
-	if (conf_string(p, "a name for the proc", &name) == -1)
-		return -1;
-	if (proc_find(p->conf, name) != NULL) {
-		free(name);
-		return conf_error(p, "there is a proc of that name already");
-	}
-	proc = conf_zalloc(sizeof(*proc));
-	proc->name = name;
-	proc->dialect = DIALECT_1;
+	proc->name = conf_strdup(name);
+	proc->dialect = DIALECT_MAX;	/* not said */
 	proc->buffer = BUFFER_DEFAULT;
 	proc->wait = WAIT_DEFAULT;
-	TAILQ_FOREACH(other, &p->conf->procs, entry)
+	proc->timeout = TIMEOUT_DEFAULT;
+	TAILQ_FOREACH(other, &conf->procs, entry)
 		proc->index++;
-	TAILQ_INSERT_TAIL(&p->conf->procs, proc, entry);
-	if (conf_string(p, "a command", &proc->command) == -1)
-		return -1;
+	TAILQ_INSERT_TAIL(&conf->procs, proc, entry);
+	return proc;
+}
+
+int
+conf_proc_options(struct conf_parser *p, struct proc_conf *proc)
+{
+	unsigned	 seen = 0;
+
 	if (conf_options(p, options, nitems(options), "option of proc", &seen, proc) == -1)
 		return -1;
 	if (buffers(p->conf) > BUFFERS_MAX)
 		return conf_error(p, "the buffers of all procs together may be 1G, with this one they are %lluM; say a smaller `buffer`",
 		    (unsigned long long)(buffers(p->conf) >> 20));
 	return 0;
+}
+
+int
+conf_proc_named(struct conf_parser *p, struct proc_conf **out)
+{
+	struct nearest		 nearest;
+	struct proc_conf	*proc;
+
+	conf_next(p);
+	if (p->token.kind > TOKEN_STRING)
+		return conf_error(p, "expected the name of a proc");
+	if ((*out = conf_proc_find(p->conf, p->token.text)) != NULL)
+		return 0;
+	nearest_init(&nearest, slice_str(p->token.text));
+	TAILQ_FOREACH(proc, &p->conf->procs, entry)
+		nearest_try(&nearest, proc->name);
+	return conf_error(p, "no such proc above%s", conf_nearest_hint(&nearest));
+}
+
+int
+conf_proc_filters(struct conf_parser *p, struct proc_conf *proc)
+{
+	const struct proc_conf	*other;
+	unsigned		 n = 0;
+
+	if (proc->is_filter)
+		return 0;
+	TAILQ_FOREACH(other, &p->conf->procs, entry)
+		n += other->is_filter;
+	if (n == CONF_FILTER_PROCS)
+		return conf_error(p, "%d procs are filters already", CONF_FILTER_PROCS);
+	proc->bit = n;
+	proc->is_filter = true;
+	return 0;
+}
+
+/* Without a handshake there is no asking for events of outgoing sessions: all are told. */
+void
+conf_proc_settle(struct conf *conf)
+{
+	struct proc_conf	*proc;
+
+	TAILQ_FOREACH(proc, &conf->procs, entry) {
+		if (proc->dialect == DIALECT_MAX)
+			proc->dialect = proc->is_filter && !proc->founding ? DIALECT_0_7 : DIALECT_1;
+		if (proc->dialect == DIALECT_1 && (proc->attached & REPORT_OUT) != 0) {
+			proc->attached &= ~(unsigned)REPORT_OUT;
+			proc->reports |= REPORT_OUT;
+		}
+	}
+}
+
+int
+conf_parse_proc(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct proc_conf	*proc;
+
+	(void)w;
+	(void)arg;
+	conf_next(p);
+	if (p->token.kind > TOKEN_STRING || p->token.size == 0)
+		return conf_error(p, "expected a name for the proc");
+	if (conf_proc_find(p->conf, p->token.text) != NULL)
+		return conf_error(p, "there is a proc of that name already");
+	proc = conf_proc_new(p->conf, p->token.text);
+	if (conf_string(p, "a command", &proc->command) == -1)
+		return -1;
+	return conf_proc_options(p, proc);
 }
 
 static unsigned
@@ -196,21 +315,11 @@ stats_every(struct conf_parser *p)
 static int
 report_on(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
-	struct nearest		 nearest;
 	struct proc_conf	*proc;
 
 	(void)arg;
-	if (conf_keyword(p, "on") == -1)
+	if (conf_keyword(p, "on") == -1 || conf_proc_named(p, &proc) == -1)
 		return -1;
-	conf_next(p);
-	if (p->token.kind > TOKEN_STRING)
-		return conf_error(p, "expected the name of a proc");
-	if ((proc = proc_find(p->conf, p->token.text)) == NULL) {
-		nearest_init(&nearest, slice_str(p->token.text));
-		TAILQ_FOREACH(proc, &p->conf->procs, entry)
-			nearest_try(&nearest, proc->name);
-		return conf_error(p, "no such proc above%s", conf_nearest_hint(&nearest));
-	}
 	if ((proc->reports & (unsigned)w->value) != 0)
 		return conf_error(p, "is told that already");
 	proc->reports |= (unsigned)w->value;

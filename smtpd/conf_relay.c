@@ -18,7 +18,8 @@
 /* host, domain and backup say where to; one of them at most. */
 enum { ONCE_TO = 1, ONCE_AUTH = 2, ONCE_TLS = 4, ONCE_CA = 8, ONCE_PKI = 16, ONCE_HELO = 32, ONCE_HELO_SRC = 64,
     ONCE_SRC = 128, ONCE_SRS = 256, ONCE_MAIL_FROM = 512, ONCE_PROTOCOLS = 1024, ONCE_CIPHERS = 2048,
-    ONCE_FAMILY = 4096, ONCE_RATE = 8192, ONCE_CONNECTIONS = 16384, ONCE_MESSAGES = 32768, ONCE_TTL = 65536 };
+    ONCE_FAMILY = 4096, ONCE_RATE = 8192, ONCE_CONNECTIONS = 16384, ONCE_MESSAGES = 32768, ONCE_TTL = 65536,
+    ONCE_FILTER = 131072 };
 
 static int	option_auth(struct conf_parser *, const struct conf_word *, void *);
 static int	option_backup(struct conf_parser *, const struct conf_word *, void *);
@@ -27,6 +28,7 @@ static int	option_ciphers(struct conf_parser *, const struct conf_word *, void *
 static int	option_count(struct conf_parser *, const struct conf_word *, void *);
 static int	option_domain(struct conf_parser *, const struct conf_word *, void *);
 static int	option_family(struct conf_parser *, const struct conf_word *, void *);
+static int	option_filter(struct conf_parser *, const struct conf_word *, void *);
 static int	option_helo(struct conf_parser *, const struct conf_word *, void *);
 static int	option_helo_src(struct conf_parser *, const struct conf_word *, void *);
 static int	option_host(struct conf_parser *, const struct conf_word *, void *);
@@ -64,7 +66,7 @@ static const struct conf_word options[] = {
 	{ "connections", option_count,	NULL, offsetof(struct relay, connections), ONCE_CONNECTIONS },
 	{ "messages",	option_count,	NULL, offsetof(struct relay, messages), ONCE_MESSAGES },
 	{ "ttl",	option_ttl,	NULL, 0, ONCE_TTL },
-	{ .name = "filter" },
+	{ "filter",	option_filter,	NULL, 0, ONCE_FILTER },
 	{ .name = "alias", .instead = OF_DELIVERY },
 	{ .name = "virtual", .instead = OF_DELIVERY },
 	{ .name = "user", .instead = OF_DELIVERY },
@@ -449,6 +451,35 @@ option_ttl(struct conf_parser *p, const struct conf_word *w, void *arg)
 
 	(void)w;
 	return conf_time(p, &a->ttl);
+}
+
+/* It is told what it registers for, which needs a handshake. */
+static int
+check_told(struct conf_parser *p, const struct conf_token *at, void *arg)
+{
+	const struct proc_conf	*proc;
+	uint64_t		 bits = conf_filter_bits(arg);
+
+	TAILQ_FOREACH(proc, &p->conf->procs, entry)
+		if (proc->is_filter && (bits >> proc->bit & 1) != 0 && proc->dialect == DIALECT_1)
+			return conf_error_at(p, at, "in protocol \"1\" it cannot say what it wants to be told: "
+			    "write report smtp-out on %s", proc->name);
+	return 0;
+}
+
+static int
+option_filter(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct action	*a = arg;
+
+	(void)w;
+	if (conf_filter_value(p, &a->relay->filter) == -1)
+		return -1;
+	if (conf_filter_bits(a->relay->filter) == 0)
+		return conf_error(p, "has no proc: nothing is decided in sessions that go out, procs are told of them");
+	conf_filter_attach(a->relay->filter, SUBSYSTEM_SMTP_OUT);
+	conf_defer(p, check_told, a->relay->filter);
+	return 0;
 }
 
 /* -- all of it -- */

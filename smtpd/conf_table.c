@@ -21,9 +21,9 @@ conf_table_new(struct conf *conf, const char *name, const char *path)
 	return t;
 }
 
-/* The next token, on whatever line; the words that begin a directive need quotes there. */
-static void
-element_next(struct conf_parser *p, bool *directive)
+/* The words that begin a directive need quotes where a line begins. */
+void
+conf_element(struct conf_parser *p, bool *directive)
 {
 	conf_next(p);
 	*directive = false;
@@ -74,7 +74,7 @@ elements(struct conf_parser *p, struct table *t)
 	bool	 directive;
 
 	for (;;) {
-		element_next(p, &directive);
+		conf_element(p, &directive);
 		if (directive)
 			return conf_error(p, "a } is missing before this line");
 		if (n > 0 && conf_is_punct(p, "}"))

@@ -11,13 +11,15 @@
 #include <stdint.h>
 
 #define CONTROL_MAGIC	0x70697065U
-#define CONTROL_VERSION	1
+#define CONTROL_VERSION	2
 #define CONTROL_ERROR	"error: "
+#define CONTROL_NAME	256
 
 enum control_command {
 	CONTROL_QUEUE, CONTROL_MESSAGE, CONTROL_STATS, CONTROL_DUMP, CONTROL_STOP,
 	CONTROL_HOSTS, CONTROL_SCHEDULE, CONTROL_REMOVE, CONTROL_PAUSE, CONTROL_RESUME,
 	CONTROL_PAUSE_MDA, CONTROL_PAUSE_MTA, CONTROL_RESUME_MDA, CONTROL_RESUME_MTA,
+	CONTROL_UPDATE_TABLE,
 	CONTROL_MAX
 };
 
@@ -25,6 +27,7 @@ struct control_request {
 	uint32_t	 magic, version;
 	uint32_t	 command, reserved;
 	uint64_t	 id;		/* msgid or evpid where one is asked for; 0: all */
+	char		 name[CONTROL_NAME];	/* of a table; the rest is NUL */
 };
 
 #endif

@@ -49,9 +49,14 @@ enum ipc_type {			/* rows of ipc_table.c: sender, receiver, payload */
 	/* smtp (queue: for a bounce) and lookup */
 	IPC_RCPT,		/* struct ipc_rcpt */
 	IPC_VERDICT,		/* u64 session, u32 msgid, u32 serial, u8 enum verdict, u32 n, n * u64 evpid */
+	IPC_CONDITION,		/* smtp to lookup: u64 session, u32 serial, u32 index of a filter, str key: is it in its table? */
+	IPC_HELD,		/* lookup to smtp: u64 session, u32 serial, u32 index, u8 1 + enum table_answer */
 	/* relay and lookup */
 	IPC_QUERY,		/* u64 id, u8 enum query, str table, str key */
 	IPC_ANSWER,		/* u64 id, u8 1 + enum table_answer, str value */
+	/* queue and lookup */
+	IPC_UPDATE,		/* queue to lookup: u64 number, str table: read its file again */
+	IPC_UPDATED,		/* lookup to queue: u64 number, u8 1: that is done, str text */
 	/* lookup to queue */
 	IPC_ENVELOPE,		/* struct ipc_envelope */
 	/* smtp and queue */

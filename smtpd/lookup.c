@@ -3,7 +3,7 @@
  * The lookup process: answers which rule matches a recipient and what it
  * expands to.  Envelopes go to queue, the verdict, with their ids, to smtp,
  * and never before queue's socket has taken the envelopes.  relay is told what
- * the tables of its actions hold.
+ * the tables of its actions hold, smtp what those of its filters do.
  */
 #include <sys/queue.h>
 
@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "smtpd/condition.h"
 #include "smtpd/log.h"
 #include "smtpd/lookup.h"
 #include "smtpd/loop.h"
@@ -176,6 +177,45 @@ answer_query(struct ipc *relay, struct ipc_msg *msg)
 	ipc_end(relay);
 }
 
+/* Does a rule of a filter hold?  smtp cannot read the file of its table. */
+static void
+answer_condition(struct ipc *smtp, struct ipc_msg *msg)
+{
+	uint64_t		 session = ipc_get_u64(msg);
+	uint32_t		 serial = ipc_get_u32(msg);
+	uint32_t		 index = ipc_get_u32(msg);
+	struct slice		 key = ipc_get_slice(msg);
+	const struct filter	*f = condition_filter(proc_conf, index);
+
+	msg->bad |= f == NULL;
+	if (!ipc_complete(smtp, msg))
+		return;
+	ipc_begin(smtp, IPC_HELD);
+	ipc_put_u64(smtp, session);
+	ipc_put_u32(smtp, serial);
+	ipc_put_u32(smtp, index);
+	ipc_put_u8(smtp, (uint8_t)(1 + condition_match(f, key)));
+	ipc_end(smtp);
+}
+
+static void
+update(struct ipc *queue, struct ipc_msg *msg)
+{
+	char		 text[LOOKUP_UPDATED];
+	uint64_t	 number = ipc_get_u64(msg);
+	struct slice	 name = ipc_get_slice(msg);
+	bool		 done;
+
+	if (!ipc_complete(queue, msg))
+		return;
+	done = lookup_update(proc_conf, name, text, sizeof(text));
+	ipc_begin(queue, IPC_UPDATED);
+	ipc_put_u64(queue, number);
+	ipc_put_u8(queue, done);
+	ipc_put_slice(queue, slice_str(text));
+	ipc_end(queue);
+}
+
 static void
 refresh_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -228,6 +268,10 @@ lookup_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		answer(peer, &q);
 	else if (msg->type == IPC_QUERY)
 		answer_query(ipc, msg);
+	else if (msg->type == IPC_CONDITION)
+		answer_condition(ipc, msg);
+	else if (msg->type == IPC_UPDATE)
+		update(ipc, msg);
 }
 
 void

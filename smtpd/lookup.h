@@ -78,6 +78,13 @@ enum table_answer lookup_query(const struct conf *, enum query, struct slice tab
 
 #define LOOKUP_VALUE	4096	/* bytes of a value at most */
 
+/* -- lookup_update.c -- */
+
+#define LOOKUP_UPDATED	(4096 + 1024)	/* bytes of what is said about it: a path and words */
+
+/* Reads the file of a table again: false and why not, or true and a line about it. */
+bool		lookup_update(const struct conf *, struct slice table, char *text, size_t size);
+
 /* -- lookup_value.c -- */
 
 enum value_kind { VALUE_ADDRESS, VALUE_USER, VALUE_FINAL_USER, VALUE_INCLUDE,

@@ -55,9 +55,7 @@ from_local(const struct question *q)
 static enum match
 from_src(const struct criterion *c, const struct question *q)
 {
-	if (q->internal || q->q->local)
-		return ask(c, TABLE_STRING, SLICE("local"));
-	return ask(c, TABLE_NETADDR, q->q->src);
+	return ask(c, TABLE_NETADDR, q->internal || q->q->local ? SLICE("local") : q->q->src);
 }
 
 /* A name that does not have the address is anybody's to claim: it counts as none. */

@@ -266,6 +266,13 @@ queue_main(void)
 
 /* -- peers -- */
 
+static void
+lookup_lost(void)
+{
+	commit_lookup_lost();
+	update_lookup_lost();
+}
+
 void
 queue_peer(enum process peer, struct ipc *ipc, const char *instance)
 {
@@ -283,7 +290,7 @@ queue_peer(enum process peer, struct ipc *ipc, const char *instance)
 		if (queue_lookup != NULL)
 			ipc_drain(queue_lookup);
 		if (queue_lookup != NULL)
-			commit_lookup_lost();
+			lookup_lost();
 		queue_lookup = ipc;
 	} else if (peer == PROC_RELAY) {
 		queue_relay_drain();
@@ -300,7 +307,7 @@ peer_lost(enum process peer, const struct ipc *ipc)
 		commit_smtp_lost();
 	} else if (peer == PROC_LOOKUP && ipc == queue_lookup) {
 		queue_lookup = NULL;
-		commit_lookup_lost();
+		lookup_lost();
 	} else if (peer == PROC_RELAY && queue_relay_is(ipc))
 		queue_relay_met(NULL);
 }
@@ -418,6 +425,9 @@ from_lookup(struct ipc *ipc, struct ipc_msg *msg)
 		break;
 	case IPC_VERDICT:
 		verdict(ipc, msg);
+		break;
+	case IPC_UPDATED:
+		update_answered(ipc, msg);
 		break;
 	default:
 		log_warnx("unexpected %s", ipc_type_name(msg->type));

@@ -334,14 +334,27 @@ void		 deliver_met(struct slice user, int fd);
 void		 deliver_none(struct slice user, bool permanent, struct slice why);
 void		 deliver_check_time(void);
 
+/* -- queue_update.c: a table's file is to be read again -- */
+
+typedef void	(*update_cb)(void *arg, bool done, struct slice text);
+
+/* Asks lookup, and tells cb what it says, not before this returns.  NULL with errno; EAGAIN: it is not there. */
+struct update	*update_begin(struct slice table, update_cb, void *arg);
+void		 update_forget(struct update *);	/* while cb was not told */
+void		 update_answered(struct ipc *, struct ipc_msg *);
+void		 update_lookup_lost(void);
+
 /* -- queue_control.c, queue_show.c: the control socket -- */
 
 struct control_request;
 struct show;			/* an answer in the making */
 
 void		 control_open(int fd);
-/* Begins an answer; NULL with errno. */
-struct show	*show_begin(const struct control_request *);
+/* Begins an answer; ready is called later if it waits for another process.  NULL with errno. */
+struct show	*show_begin(const struct control_request *, void (*ready)(void *), void *arg);
+bool		 show_waits(const struct show *);
+/* It waited long enough: its text says so. */
+void		 show_give_up(struct show *);
 /* Its next piece, valid until the next call. 1: there is more; 0: that was all; -1: it breaks off. */
 int		 show_more(struct show *, struct slice *);
 bool		 show_failed(const struct show *);	/* its text is an error */

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 
 #define REQUEST_TIME	10	/* seconds for the request */
 #define IDLE		30	/* seconds without a read of the answer */
+#define WAIT		30	/* seconds that another process has for what the answer needs of it */
 #define CLIENTS		16	/* at once; others wait in the socket's backlog */
 #define RETRY		1	/* seconds until a paused accept tries again */
 
@@ -124,17 +126,58 @@ write_cb(evutil_socket_t fd, short what, void *arg)
 /* -- the request -- */
 
 static void
-answer(struct client *c)
+ready_cb(void *arg)
 {
 	const struct timeval	 tv = { IDLE, 0 };
+	struct client		*c = arg;
 
 	event_del(&c->ev);
-	if ((c->show = show_begin(&c->request)) == NULL || !next_piece(c)) {
+	if (!next_piece(c)) {
 		client_free(c);
 		return;
 	}
 	event_assign(&c->ev, loop_base, c->fd, EV_WRITE | EV_PERSIST, write_cb, c);
 	event_add(&c->ev, &tv);
+}
+
+/* While the answer waits for another process: the client is gone, or that takes too long. */
+static void
+wait_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct client	*c = arg;
+
+	(void)fd;
+	if (what & EV_TIMEOUT) {
+		show_give_up(c->show);
+		ready_cb(c);
+	} else
+		client_free(c);
+}
+
+static void
+answer(struct client *c)
+{
+	const struct timeval	 tv = { WAIT, 0 };
+
+	event_del(&c->ev);
+	if ((c->show = show_begin(&c->request, ready_cb, c)) == NULL)
+		client_free(c);
+	else if (!show_waits(c->show))
+		ready_cb(c);
+	else {
+		event_assign(&c->ev, loop_base, c->fd, EV_READ, wait_cb, c);
+		event_add(&c->ev, &tv);
+	}
+}
+
+/* Another version's request may be shorter: its head is enough to say so. */
+static bool
+complete(const struct client *c)
+{
+	const struct control_request	*r = &c->request;
+
+	return c->got == sizeof(*r) || (c->got >= offsetof(struct control_request, command) &&
+	    (r->magic != CONTROL_MAGIC || r->version != CONTROL_VERSION));
 }
 
 static void
@@ -154,7 +197,7 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	c->got += n;
-	if (c->got == sizeof(c->request))
+	if (complete(c))
 		answer(c);
 }
 

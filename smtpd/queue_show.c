@@ -33,6 +33,7 @@ struct show {
 	const struct row *row;
 	enum control_command command;
 	uint64_t	 id;
+	struct slice	 text;		/* of the request; while the answer begins */
 	char		*host;		/* action and name of the last destination shown, */
 	struct slice	 action, name;	/* which point there */
 	struct name	*names;
@@ -40,6 +41,9 @@ struct show {
 	uint32_t	 env;		/* and envelopes of the next */
 	size_t		 offset;	/* in the message's content */
 	FILE		*dump;
+	struct update	*update;	/* lookup has not answered */
+	void		(*ready)(void *);
+	void		*ready_arg;
 	char		*buf;
 	size_t		 len, size;
 	bool		 told;		/* what is in buf was given out */
@@ -434,6 +438,46 @@ begin_stop(struct show *s)
 	return 0;
 }
 
+/* -- update -- */
+
+static void
+updated_cb(void *arg, bool done, struct slice text)
+{
+	struct show	*s = arg;
+
+	s->update = NULL;
+	if (done)
+		put(s, text.p, text.n);
+	else
+		fail(s, "%.*s", (int)text.n, text.p);
+	s->ready(s->ready_arg);
+}
+
+static int
+begin_update(struct show *s)
+{
+	s->update = update_begin(s->text, updated_cb, s);
+	if (s->update == NULL && errno == EAGAIN) {
+		fail(s, "the lookup process is not there, try again");
+		return 0;
+	}
+	return s->update == NULL ? -1 : 0;
+}
+
+bool
+show_waits(const struct show *s)
+{
+	return s->update != NULL;
+}
+
+void
+show_give_up(struct show *s)
+{
+	update_forget(s->update);
+	s->update = NULL;
+	fail(s, "the lookup process does not answer");
+}
+
 /* -- the commands -- */
 
 static const struct row {
@@ -454,6 +498,7 @@ static const struct row {
 	[CONTROL_PAUSE_MTA]	= { begin_pause,	NULL },
 	[CONTROL_RESUME_MDA]	= { begin_pause,	NULL },
 	[CONTROL_RESUME_MTA]	= { begin_pause,	NULL },
+	[CONTROL_UPDATE_TABLE]	= { begin_update,	NULL },
 };
 
 static int
@@ -467,19 +512,22 @@ begin(struct show *s, const struct control_request *r)
 		fail(s, "unknown command %u", r->command);
 	else {
 		s->row = &rows[r->command];
+		s->text = slice_make(r->name, strnlen(r->name, sizeof(r->name)));
 		return s->row->begin(s);
 	}
 	return 0;
 }
 
 struct show *
-show_begin(const struct control_request *r)
+show_begin(const struct control_request *r, void (*ready)(void *), void *arg)
 {
 	struct show	*s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
 	s->id = r->id;
+	s->ready = ready;
+	s->ready_arg = arg;
 	s->command = r->command;
 	if (begin(s, r) == -1) {
 		s->len = 0;
@@ -514,6 +562,8 @@ show_failed(const struct show *s)
 void
 show_free(struct show *s)
 {
+	if (s->update != NULL)
+		update_forget(s->update);
 	if (s->dump != NULL)
 		fclose(s->dump);
 	free(s->host);

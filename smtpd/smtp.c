@@ -9,6 +9,7 @@
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_condition.h"
 #include "smtpd/smtp_lines.h"
 #include "smtpd/smtp_peers.h"
 #include "smtpd/smtp_stats.h"
@@ -208,6 +209,8 @@ smtp_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		lines_take(peer, ipc, msg);
 	else if (peer == PROC_DNS && msg->type == IPC_RESOLVED)
 		name_answer(ipc, msg);
+	else if (peer == PROC_LOOKUP && msg->type == IPC_HELD)
+		condition_answer(ipc, msg);
 	else if (peer == PROC_LOOKUP && msg->type == IPC_VERDICT)
 		from_lookup(ipc, msg);
 	else if (peer == PROC_QUEUE)

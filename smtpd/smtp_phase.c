@@ -4,6 +4,7 @@
  * process.
  */
 #include "smtpd/smtp.h"
+#include "smtpd/smtp_condition.h"
 
 void
 phase_ask(struct session *s, enum phase phase, struct slice argument,
@@ -24,4 +25,12 @@ outcome_reply(struct session *s, const struct outcome *o)
 		return;
 	session_rollback(s);
 	session_enter(s, STATE_CLOSING);
+}
+
+void
+phase_condition(uint64_t session, uint32_t serial, enum held held)
+{
+	(void)session;
+	(void)serial;
+	(void)held;
 }

@@ -24,7 +24,7 @@
 static const struct command {
 	const char	*words[WORDS];
 	enum control_command command;
-	enum { NO_ID, ID, ID_OR_ALL } id;	/* one follows */
+	enum { NO_ID, ID, ID_OR_ALL, NAME } id;	/* one follows */
 } commands[] = {	/* a command of one word stands behind those that begin with it */
 	{ { "show", "queue" },		CONTROL_QUEUE,		NO_ID },
 	{ { "show", "message" },	CONTROL_MESSAGE,	ID },
@@ -38,6 +38,7 @@ static const struct command {
 	{ { "resume", "mda" },		CONTROL_RESUME_MDA,	NO_ID },
 	{ { "resume", "mta" },		CONTROL_RESUME_MTA,	NO_ID },
 	{ { "resume", NULL },		CONTROL_RESUME,		ID },
+	{ { "update", "table" },	CONTROL_UPDATE_TABLE,	NAME },
 	{ { "dump", NULL },		CONTROL_DUMP,		NO_ID },
 	{ { "stop", NULL },		CONTROL_STOP,		NO_ID },
 };
@@ -45,6 +46,7 @@ static const struct command {
 static const char *const	 id_names[] = {
 	[ID]		= " id",
 	[ID_OR_ALL]	= " id|all",
+	[NAME]		= " name",
 };
 
 static noreturn void
@@ -133,7 +135,8 @@ parse(int argc, char *argv[])
 		no_command(argc, argv);
 	n = length(c);
 	if (c->id != NO_ID && argc == n) {
-		warnx("an id is missing behind \"%s\"", argv[argc - 1]);
+		warnx("%s is missing behind \"%s\"", c->id == NAME ? "a name" : "an id",
+		    argv[argc - 1]);
 		usage();
 	}
 	if (argc > n + (c->id != NO_ID)) {
@@ -141,7 +144,10 @@ parse(int argc, char *argv[])
 		usage();
 	}
 	r.command = c->command;
-	if (c->id != NO_ID && (c->id != ID_OR_ALL || strcmp(argv[n], "all") != 0))
+	if (c->id == NAME) {
+		if (strlcpy(r.name, argv[n], sizeof(r.name)) >= sizeof(r.name))
+			errx(2, "%s: longer than a name may be", argv[n]);
+	} else if (c->id != NO_ID && (c->id != ID_OR_ALL || strcmp(argv[n], "all") != 0))
 		r.id = parse_id(argv[n]);
 	return r;
 }

@@ -312,6 +312,8 @@ table_match(struct table *t, enum table_service service, struct slice key)
 	case TABLE_DOMAIN:
 		return domain_match(t->content, key);
 	case TABLE_NETADDR:
+		if (slice_eq(key, SLICE("local")))
+			return item_match(t->content, key);
 		return table_net_match(t->content, key);
 	case TABLE_MAILADDR:
 		return mailaddr_match(t->content, key);
@@ -351,6 +353,15 @@ table_nth(struct table *t, size_t i, bool mapping, struct slice *key, struct sli
 	*key = mapping ? table_key(e) : table_item(e);
 	*value = mapping ? slice_make(e->text + e->at, e->value) : SLICE_NONE;
 	return TABLE_YES;
+}
+
+int
+table_update(struct table *t, size_t *n)
+{
+	if (t->path != NULL && table_file_update(t) == -1)
+		return -1;
+	*n = t->content->n;
+	return 0;
 }
 
 const char *

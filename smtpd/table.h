@@ -4,9 +4,11 @@
 
 /*
  * Tables of table(5): lists and mappings, written in smtpd.conf or in a file.
- * A file is read on first use and again when it changes; a file that cannot be
- * read leaves the last good content, or says TABLE_ERROR.  Used by conf (to
- * build them) and by the lookup process (to ask them).
+ * A file is read on first use and again when it has changed, a second later at
+ * most, or more where it seems not to be whole yet (table_file.c); one that
+ * cannot be read leaves the last good content, or says TABLE_ERROR.  Used by
+ * conf (to build them), by the lookup process (to ask them), and by smtp (those
+ * that are written in smtpd.conf).
  */
 #include <sys/queue.h>
 
@@ -20,7 +22,7 @@ enum table_answer { TABLE_ERROR = -1, TABLE_NO, TABLE_YES };
 enum table_service {		/* how a key is compared with the entries */
 	TABLE_STRING,		/* ASCII case ignored */
 	TABLE_DOMAIN,		/* a domain, `*` globs allowed in entries */
-	TABLE_NETADDR,		/* an address in text; entries addresses and CIDR */
+	TABLE_NETADDR,		/* an address in text or "local"; entries addresses, CIDR, local */
 	TABLE_MAILADDR,		/* user@domain; entries user@domain, @domain, user, domain */
 	TABLE_REGEX		/* entries are extended regular expressions, case ignored */
 };
@@ -51,6 +53,11 @@ enum table_answer table_match(struct table *, enum table_service, struct slice k
  * know.  Valid until the next call on the table; NO behind the last.
  */
 enum table_answer table_nth(struct table *, size_t i, bool mapping, struct slice *key, struct slice *value);
+/*
+ * Reads the file now, and believes that it is whole: the number of entries in
+ * *n.  -1 with errno: the table is as it was.
+ */
+int		 table_update(struct table *, size_t *n);
 /* The value of key (case ignored) in *value, valid until the next call on the table. */
 enum table_answer table_get(struct table *, struct slice key, struct slice *value);
 

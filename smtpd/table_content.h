@@ -36,8 +36,16 @@ struct table_index {
 
 struct table_nets;			/* table_net.c */
 
+struct table_stamp {			/* a file as stat(2) tells it from another, or an older one */
+	dev_t		 dev;
+	ino_t		 ino;
+	off_t		 size;
+	struct timespec	 mtime;
+};
+
 struct table_content {
 	char		*text;		/* of the file; NULL if inline, then each entry owns its own */
+	size_t		 len;		/* bytes of it */
 	struct table_entry *entries;
 	size_t		 n, room;
 
@@ -50,17 +58,20 @@ struct table_content {
 	bool		 have_globs, have_regexes;
 
 	/* a file as it was when it was read */
-	dev_t		 dev;
-	ino_t		 ino;
-	off_t		 size;
-	struct timespec	 mtime;
+	struct table_stamp stamp;
+	bool		 steady;	/* and as it was behind that */
 	bool		 unsettled;	/* modified within a tick of being read: read it once more */
 };
 
-/* When a file was last looked at, and what it said; one per table with a path. */
+/* What is known of a table's file; times are monotonic nanoseconds. */
 struct table_file {
-	time_t		 checked;	/* monotonic seconds + 1; 0 never */
+	uint64_t	 next;		/* when it is to be looked at */
 	int		 error;		/* errno already logged, 0 none */
+	bool		 changing;	/* it is not what was read, but may not be whole yet: */
+	bool		 told;		/* that was logged */
+	uint64_t	 since;		/* when that was met first */
+	struct table_stamp seen;	/* and how it looked at last, */
+	uint64_t	 seen_at;	/* met first then */
 };
 
 struct table_content *table_content_new(void);
@@ -79,6 +90,8 @@ int	 table_index_find(struct table_content *, struct table_index *,
 
 /* Reads the file if it is new or changed.  -1: there is no content at all. */
 int	 table_file_refresh(struct table *);
+/* Reads it, whatever it was.  -1 with errno: what was there is kept. */
+int	 table_file_update(struct table *);
 /* Cuts a line of a table file, blanks around it gone, into item, key and value. */
 void	 table_file_cut(struct table_entry *, const char *line, size_t n);
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # smtpctl: what it shows of a queue with deferred mail, and how it fails.
 . tests/lib.sh
-plan 84
+plan 111
 
 refused()	# DESCRIPTION EXPECTED-STDERR-PATTERN ARGUMENTS...
 {
@@ -31,6 +31,10 @@ refused "pause what" 'an id is missing behind "pause"' pause
 refused "pause all" 'all: not a message id' pause all
 refused "remove, and a word too many" 'now: nothing may stand there' remove all now
 refused "pause mda, and a word too many" '1: nothing may stand there' pause mda 1
+refused "update what" 'a word is missing behind "update"' update
+refused "update which table" 'a name is missing behind "table"' update table
+refused "update a table, and a word too many" '1: nothing may stand there' update table a 1
+refused "a name too long" 'longer than a name may be' update table "$(printf '%0300d' 0)"
 refused "no daemon" 'is smtpd running' -s "$T/nothing" show queue
 refused "a path too long" 'longer than' -s "$(printf '%0200d' 0)" show queue
 
@@ -42,8 +46,13 @@ echo "come back later" >&2
 exit 75
 E2
 chmod 755 "$T/later"
+echo nobody@example.org >"$T/unwanted"
 smtpd_conf <<E2
 listen on 127.0.0.1 port $PORT
+table unwanted file:$T/unwanted
+table written { a@example.org }
+match from any mail-from <unwanted> for any reject
+match from any mail-from <written> for any reject
 action "later" mda "$T/later $T/open"
 match from any for any action "later"
 E2
@@ -154,6 +163,57 @@ is "$(field "$third" 2)" "" "it is gone"
 ok "stats count it" stat_is total.removed = 1
 "$SMTPCTL" dump >"$T/dump"
 ok "from the spool too" sh -c '! grep -q "$1" "$2"' - "$third" "$T/dump"
+
+# -- tables -------------------------------------------------------------------
+
+taken() { echo | "$SENDMAIL" -f "$1@example.org" "$USER_NAME@localhost" 2>"$T/err"; }
+rejected() { ! taken "$1" && grep -q '^sendmail: .*550' "$T/err"; }
+ok "who stands in a table is rejected" rejected nobody
+printf 'joe@example.org\njim@example.org' >"$T/unwanted"
+is "$("$SMTPCTL" update table unwanted)" "table unwanted: 2 entries" \
+    "update table: the file is believed as it is, with a line that has no end"
+ok "the new entries hold at once" rejected jim
+ok "and the old ones no more" taken nobody
+"$SMTPCTL" remove "$("$SMTPCTL" show queue | tail -n 1 | cut -d'|' -f1)" >"$T/out"
+ok "the log says so" grep -q 'smtpctl update table unwanted$' "$T/log"
+refused "a table that is none" '^smtpctl: no table "unwnated"; did you mean "unwanted"?$' \
+    update table unwnated
+refused "a table of smtpd.conf" 'table written is written in smtpd.conf' update table written
+refused "a list in a rule" 'no table "<dynamic:0>"$' update table "<dynamic:0>"
+mv "$T/unwanted" "$T/away"
+refused "a file that is away" "^smtpctl: table unwanted stays as it is: $T/unwanted: No such file" \
+    update table unwanted
+ok "the entries are kept" rejected jim
+mv "$T/away" "$T/unwanted"
+
+# Without lookup nobody waits for it; lookup that died is there again.
+lookup=$(child lookup)
+kill -STOP "$lookup"
+"$SMTPCTL" update table unwanted >"$T/out" 2>&1 &
+update_pid=$!
+sleep 1
+is "$("$SMTPCTL" show stats | grep -c '^messages=')" 1 "while one waits for lookup another is answered"
+kill -KILL "$lookup"
+status=0
+wait "$update_pid" || status=$?
+is "$status $(cat "$T/out")" "2 smtpctl: the lookup process died over it" "lookup dies over an update"
+update() { [ "$("$SMTPCTL" update table unwanted 2>"$T/err")" = "table unwanted: 2 entries" ]; }
+ok "the next lookup does it" wait_for "$PATIENCE" update
+# Who does not wait for the answer leaves nothing behind.
+kill -STOP "$(child lookup)"
+"$SMTPCTL" update table unwanted >"$T/out" 2>&1 &
+update_pid=$!
+sleep 1
+kill "$update_pid"
+wait "$update_pid" 2>"$T/err" || :
+kill -CONT "$(child lookup)"
+ok "another who asks is answered" wait_for "$PATIENCE" update
+
+# A request of the version before this one is shorter.
+is "$(perl -MIO::Socket::UNIX -e '
+	$s = IO::Socket::UNIX->new(Peer => $ARGV[0]);
+	syswrite $s, pack("L4Q", 0x70697065, 1, 0, 0, 0); print <$s>' "$SMTPD_CONTROL")" \
+    "error: smtpctl and smtpd are of different versions" "an older version is told at once"
 
 # No descriptor is left: the queue waits, and does not spin.
 queue=$(child queue)

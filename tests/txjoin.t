@@ -263,6 +263,7 @@ link-connect|h|pass|192.0.2.1:1|192.0.2.2:25
 protocol-server|220 hi
 protocol-client|AUTH LOGIN
 filter-response|auth|report|x
+filter-response|auth|shadow-disconnect|f 550 no
 protocol-server|334 VXNlcm5hbWU6
 protocol-client|********
 protocol-server|334 UGFzc3dvcmQ6
@@ -280,12 +281,14 @@ tx-begin|00000011
 filter-response|rcpt-to|junk
 filter-response|rcpt-to|junk
 filter-response|rcpt-to|a%2Cb
+filter-response|rcpt-to|shadow-reject|f 550 no
 filter-response|data|proceed
+filter-response|data|shadow-proceed|f
 tx-rollback|00000011
 tx-begin|00000012
 tx-rollback|00000012
 END
-joined "decisions of the link, of MAIL and of the transaction" "\
+joined "decisions of the link, of MAIL and of the transaction, not those of shadows" "\
 report,rewrite,junk,a%252Cb al|ice
 report al|ice" decision,username
 is "$(txjoin -s quirk | rptcut -d ' ' -f logins-failed,commands,errors)" "1 3 1" \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* smtpd.conf: what each mistake is answered with. */
-/* objects: smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_resolve.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/log.o */
+/* objects: smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_resolve.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_filter.o smtpd/conf_rule.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/log.o */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -59,7 +59,7 @@ static const struct {
 	{ "listen on lo mask-source\n" RULE, "f:1:14: token \"mask-source\": is now written mask-src\n" },
 	{ "listen on lo hostname \"a b\"\n" RULE, "f:1:23: token \"a b\": expected a host name\n" },
 	{ "listen on socket\nlisten on socket\n" RULE, "f:2:11: token \"socket\": said twice: there is one socket\n" },
-	{ "listen on socket port 25\n" RULE, "f:1:18: token \"port\": no option of listen on socket; one of: tag, mask-src\n" },
+	{ "listen on socket port 25\n" RULE, "f:1:18: token \"port\": no option of listen on socket; one of: tag, mask-src, filter\n" },
 	/* pki, ca */
 	{ "pki p cert c\n" RULE, "f:1:5: token \"p\": this pki has no key \"PATH\"\n" },
 	{ "pki p certificate c\n" RULE, "f:1:7: token \"certificate\": is now written cert\n"
@@ -175,7 +175,7 @@ static const struct {
 	{ "action a relay no-verify\nmatch for any action a\n",
 	    "f:1:16: token \"no-verify\": is now said as tls no-verify\n" },
 	{ "action a relay filter x\nmatch for any action a\n",
-	    "f:1:16: token \"filter\": not supported yet (option of relay)\n" },
+	    "f:1:23: token \"x\": no such filter above\n" },
 	{ "action a relay hots h\nmatch for any action a\n",
 	    "f:1:16: token \"hots\": no option of relay; did you mean \"host\"?\n" },
 	{ "action a relay ttl 3\nmatch for any action a\n",
@@ -192,9 +192,9 @@ static const struct {
 	{ "srs key a\nsrs key b\n" RULE, "f:2:9: token \"b\": said twice\n" },
 	{ "srs ttl 600d\n" RULE, "f:1:9: token \"600d\": expected at most 512d\n" },
 	/* match */
-	{ "match\n", "f:1:6: end of line: expected one of: from, for, tag, tls, helo, mail-from, rcpt-to, action, reject\n" },
+	{ "match\n", "f:1:6: end of line: expected one of: from, for, tag, tls, helo, mail-from, rcpt-to, filter, action, reject\n" },
 	{ "match form any reject\n", "f:1:7: token \"form\": no criterion; did you mean \"from\" or \"for\"?\n" },
-	{ "match for any\n", "f:1:14: end of line: expected one of: from, for, tag, tls, helo, mail-from, rcpt-to, action, reject\n" },
+	{ "match for any\n", "f:1:14: end of line: expected one of: from, for, tag, tls, helo, mail-from, rcpt-to, filter, action, reject\n" },
 	{ "match for any for any reject\n", "f:1:15: token \"for\": said twice\n" },
 	{ "match from mail-from a@b mail-from c@d reject\n", "f:1:26: token \"mail-from\": said twice\n" },
 	{ "match mail-from c@d from mail-from a@b reject\n", "f:1:36: token \"a@b\": mail-from said twice\n" },
@@ -203,7 +203,7 @@ static const struct {
 	{ "match tag ! x reject\n", "f:1:11: token \"!\": the ! stands before the criterion now\n" },
 	{ "match from source x reject\n", "f:1:12: token \"source\": is now written src\n" },
 	{ "match from rdns <gone> reject\n", "f:1:18: token \"gone\": no such table above\n" },
-	{ "match from rdns a b reject\n", "f:1:19: token \"b\": no criterion; one of: from, for, tag, tls, helo, mail-from, rcpt-to, action, reject\n" },
+	{ "match from rdns a b reject\n", "f:1:19: token \"b\": no criterion; one of: from, for, tag, tls, helo, mail-from, rcpt-to, filter, action, reject\n" },
 	{ "match sender x reject\n", "f:1:7: token \"sender\": is now written mail-from\n" },
 	{ "match from src { 10.0.0.0/33 } reject\n",
 	    "f:1:30: token \"}\": \"10.0.0.0/33\": not an address or network (10.0.0.1, 10.0.0.0/8, ::1, fd00::/8)\n" },
@@ -239,7 +239,7 @@ static const struct {
 	{ "control \"/x\"\n" RULE, "f:1:9: token \"/x\": expected socket\n" },
 	/* procs */
 	{ "proc p\n" RULE, "f:1:7: end of line: expected a command\n" },
-	{ "proc p c protocol 0.6\n" RULE, "f:1:19: token \"0.6\": expected \"1\" or \"0.7\"\n" },
+	{ "proc p c protocol 0.3\n" RULE, "f:1:19: token \"0.3\": expected \"1\", \"0.4\", \"0.5\", \"0.6\" or \"0.7\"\n" },
 	{ "proc p c buffer 1K\n" RULE,
 	    "f:1:17: token \"1K\": expected a size like 35M or 512K, from 65536 to 1073741824 bytes\n" },
 	{ "proc p c buffer 1G\nproc q c\n" RULE, "f:2:9: end of line: the buffers of all procs together may be 1G, "

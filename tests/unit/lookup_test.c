@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The lookup process between its peers: envelopes for queue, then the verdict
- * for who asked, smtp or queue; answers for relay.  Channels are real.
+ * for who asked, smtp or queue; answers for relay, and for smtp about filters.
+ * Channels are real.
  */
-/* objects: smtpd/lookup.o smtpd/lookup_expand.o smtpd/lookup_nodes.o smtpd/lookup_include.o smtpd/lookup_value.o smtpd/lookup_match.o smtpd/lookup_local.o smtpd/lookup_relay.o smtpd/lookup_query.o smtpd/srs.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/loop.o smtpd/log.o smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o */
+/* objects: smtpd/condition.o smtpd/lookup.o smtpd/lookup_expand.o smtpd/lookup_nodes.o smtpd/lookup_include.o smtpd/lookup_value.o smtpd/lookup_match.o smtpd/lookup_local.o smtpd/lookup_relay.o smtpd/lookup_query.o smtpd/lookup_update.o smtpd/srs.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/loop.o smtpd/log.o smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/conf_filter.o smtpd/conf_rule.o */
 #include <sys/socket.h>
 
 #include <setjmp.h>
@@ -98,6 +99,12 @@ peer_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 		result = ipc_get_u8(msg);
 		value = ipc_get_slice(msg);
 		say(p, "answer %d %u %.*s; ", (int)id, result, (int)value.n, value.p);
+		break;
+	case IPC_HELD:
+		id = ipc_get_u64(msg);
+		serial = ipc_get_u32(msg);
+		msgid = ipc_get_u32(msg);
+		say(p, "held %d %u %u %u; ", (int)id, serial, msgid, ipc_get_u8(msg));
 		break;
 	default:
 		fail_msg("%s", ipc_type_name(msg->type));
@@ -228,6 +235,87 @@ test_relay_asks(void **state)
 	assert_string_equal(relay.said, "answer 42 0 ; ");
 }
 
+/* -- of the tables of filters -- */
+
+static struct filter	 filters[] = {
+	{ .index = 0, .kind = FILTER_CHAIN },
+	{ .index = 1, .phase = PHASE_CONNECT, .condition = COND_SRC },
+	{ .index = 2, .phase = PHASE_DATA, .condition = COND_MAIL_FROM, .regex = true },
+	{ .index = 3, .phase = PHASE_DATA, .condition = COND_FCRDNS },
+	{ .index = 4, .phase = PHASE_CONNECT, .condition = COND_SRC, .negate = true },
+};
+
+static void
+add_filters(void)
+{
+	static const char *const	 entries[][2] = { { "10.0.0.0/8", "local" }, { "^a.b@", "c$" } };
+	size_t				 i, k;
+
+	for (i = 0; i < nitems(filters); i++)
+		TAILQ_INSERT_TAIL(&proc_conf->filters, &filters[i], entry);
+	for (i = 0; i < nitems(entries); i++) {
+		filters[1 + i].table = table_new("t", NULL);
+		assert_non_null(filters[1 + i].table);
+		for (k = 0; k < nitems(entries[i]); k++)
+			assert_int_equal(table_add(filters[1 + i].table, slice_str(entries[i][k]), SLICE_NONE), 0);
+	}
+	filters[4].table = table_new("t", "/nonexistent/table");
+}
+
+static void
+remove_filters(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(filters); i++)
+		table_free(filters[i].table);
+	TAILQ_INIT(&proc_conf->filters);
+}
+
+static const struct {
+	struct peer	*peer;
+	uint32_t	 index;
+	const char	*key, *answer;
+} conditions[] = {
+	{ &smtp,	1,	"10.1.2.3",	"held 7 3 1 2; " },
+	{ &smtp,	1,	"local",	"held 7 3 1 2; " },
+	{ &smtp,	1,	"192.0.2.1",	"held 7 3 1 1; " },
+	{ &smtp,	2,	"axb@d",	"held 7 3 2 2; " },
+	{ &smtp,	2,	"",		"held 7 3 2 1; " },
+	/* it cannot be read; that the rule says `!' is smtp's to know */
+	{ &smtp,	4,	"10.1.2.3",	"held 7 3 4 0; " },
+	/* a chain, a rule without a table, none */
+	{ &smtp,	0,	"10.1.2.3",	"" },
+	{ &smtp,	3,	"10.1.2.3",	"" },
+	{ &smtp,	5,	"10.1.2.3",	"" },
+	/* relay and queue may not ask that */
+	{ &relay,	1,	"10.1.2.3",	"" },
+	{ &queue,	1,	"10.1.2.3",	"" },
+};
+
+static void
+test_smtp_asks(void **state)
+{
+	struct peer	*p;
+	size_t		 i;
+
+	(void)state;
+	add_filters();
+	for (i = 0; i < nitems(conditions); i++) {
+		p = conditions[i].peer;
+		ipc_begin(p->theirs, IPC_CONDITION);
+		ipc_put_u64(p->theirs, 7);
+		ipc_put_u32(p->theirs, 3);
+		ipc_put_u32(p->theirs, conditions[i].index);
+		ipc_put_slice(p->theirs, slice_str(conditions[i].key));
+		ipc_end(p->theirs);
+		exchange(p);
+		assert_string_equal(smtp.said, conditions[i].answer);
+		assert_string_equal(p->said, conditions[i].answer);
+	}
+	remove_filters();
+}
+
 /* Last: without queue everybody waits, and one that comes again is used. */
 static void
 test_queue_gone(void **state)
@@ -275,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_queue_asks),
 		cmocka_unit_test(test_relay_asks),
+		cmocka_unit_test(test_smtp_asks),
 		cmocka_unit_test(test_queue_gone),
 	};
 

@@ -135,6 +135,18 @@ report_remote_peer(struct ipc *ipc)
 }
 
 void
+update_answered(struct ipc *ipc, struct ipc_msg *msg)
+{
+	(void)ipc;
+	(void)msg;
+}
+
+void
+update_lookup_lost(void)
+{
+}
+
+void
 control_open(int fd)
 {
 	(void)fd;

@@ -133,6 +133,67 @@ test_rows(void **state)
 	}
 }
 
+/* What differs from the newest in the dialects between. */
+static const struct {
+	enum dialect		 upto;
+	enum event_id		 event;
+	struct report_value	 v[3];
+	const char		*older, *newer;		/* newer: from the next dialect on */
+} orders[] = {
+	{ DIALECT_0_5, EV_TX_MAIL, { { RF_MSGID, .num = 0xf8 },
+	    { RF_RESULT, .token = "permfail" }, { RF_ADDRESS, TEXT("a|b@c") } },
+	    "|000000f8|a|b@c|permfail", "|000000f8|permfail|a|b@c" },
+	{ DIALECT_0_5, EV_TX_MAIL, { { RF_MSGID, .num = 0xf8 },
+	    { RF_RESULT, .token = "ok" }, { RF_ADDRESS, TEXT("") } },
+	    "|000000f8||ok", "|000000f8|ok|" },
+	{ DIALECT_0_5, EV_TX_RCPT, { { RF_MSGID, .num = 0xf8 },
+	    { RF_RESULT, .token = "ok" }, { RF_ADDRESS, TEXT("a@b") } },
+	    "|000000f8|a@b|ok", "|000000f8|ok|a@b" },
+	{ DIALECT_0_6, EV_LINK_AUTH, { { RF_RESULT, .token = "fail" },
+	    { RF_USERNAME, TEXT("who|me") }, { 0 } },
+	    "|who|me|fail", "|fail|who|me" },
+};
+
+static void
+check_order(size_t i, enum dialect d)
+{
+	char		 got[REPORT_LINE_MAX], expected[512];
+	struct report	 r;
+	size_t		 n, j;
+
+	n = report_write(got, sizeof(got), d, orders[i].event, &head, orders[i].v,
+	    orders[i].v[2].field == RF_VERSION ? 2 : 3);
+	snprintf(expected, sizeof(expected),
+	    "report|%s|1541750432.006099|smtp-in|%s|c73c0aff0dfb6250%s\n",
+	    dialect_names[d], report_events[orders[i].event].name,
+	    d <= orders[i].upto ? orders[i].older : orders[i].newer);
+	got[n] = '\0';
+	assert_string_equal(got, expected);
+	assert_int_equal(report_parse(&r, slice_make(got, n - 1)), REPORT_KNOWN);
+	for (j = 0; j < 3 && orders[i].v[j].field != RF_VERSION; j++)
+		if (orders[i].v[j].text.p != NULL)
+			assert_true(slice_eq(r.field[orders[i].v[j].field],
+			    orders[i].v[j].text));
+}
+
+/* 0.4, 0.5 and 0.6: the newest forms of values, orders of their own. */
+static void
+test_between(void **state)
+{
+	enum dialect	 d;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		for (d = DIALECT_0_4; d <= DIALECT_0_7; d++)
+			check_order(i, d);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (d = DIALECT_0_4; d <= DIALECT_0_6; d++)
+			if (rows[i].event != EV_TX_MAIL && rows[i].event != EV_TX_RCPT &&
+			    rows[i].event != EV_LINK_AUTH)
+				check(i, d, "1541750432.006099", rows[i].newest);
+}
+
 /* A text that is too long is cut; the fields behind it and the LF stand. */
 static void
 test_cut(void **state)
@@ -219,6 +280,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_between),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_safe),
 	};

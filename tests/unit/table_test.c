@@ -24,22 +24,34 @@ static char	 dir[] = "/tmp/table_test.XXXXXX";
 static char	 path[sizeof(dir) + 16];
 
 static void
-file_write(const char *text)
+file_put(const char *name, const char *mode, const char *text)
 {
-	FILE	*f = fopen(path, "w");
+	FILE	*f = fopen(name, mode);
 
 	assert_non_null(f);
 	assert_true(fputs(text, f) >= 0);
 	assert_int_equal(fclose(f), 0);
 }
 
+static void
+file_write(const char *text)
+{
+	file_put(path, "w", text);
+}
+
+static void
+wait_ms(long ms)
+{
+	const struct timespec	 t = { ms / 1000, ms % 1000 * 1000 * 1000 };
+
+	nanosleep(&t, NULL);
+}
+
 /* Until a table looks at its file again. */
 static void
 next_look(void)
 {
-	const struct timespec	 t = { 1, 20 * 1000 * 1000 };
-
-	nanosleep(&t, NULL);
+	wait_ms(1020);
 }
 
 /* -- is it in the list -- */
@@ -282,6 +294,156 @@ test_change(void **state)
 }
 
 static void
+test_appended(void **state)
+{
+	struct table	*t;
+
+	(void)state;
+	file_write("one\n");
+	t = table_new("t", path);
+	assert_true(has(t, "one"));
+	wait_ms(900);
+	file_put(path, "a", "two\n");	/* just before the look: whole lines need not wait */
+	wait_ms(120);
+	assert_true(has(t, "two"));
+	file_put(path, "a", "thr");
+	next_look();
+	assert_true(has(t, "two"));
+	assert_false(has(t, "thr"));
+	file_put(path, "a", "ee\n");
+	wait_ms(120);
+	assert_true(has(t, "one"));
+	assert_true(has(t, "three"));
+	table_free(t);
+}
+
+static void
+test_replaced(void **state)
+{
+	char		 beside[sizeof(path) + 1];
+	struct table	*t;
+
+	(void)state;
+	snprintf(beside, sizeof(beside), "%s2", path);
+	file_write("one\n");
+	t = table_new("t", path);
+	assert_true(has(t, "one"));
+	file_put(beside, "w", "two\n");
+	assert_int_equal(rename(beside, path), 0);
+	next_look();
+	assert_true(has(t, "two"));
+	assert_false(has(t, "one"));
+	table_free(t);
+}
+
+static void
+test_truncated(void **state)
+{
+	struct table	*t;
+
+	(void)state;
+	file_write("one\ntwo\n");
+	t = table_new("t", path);
+	assert_true(has(t, "two"));
+	assert_int_equal(truncate(path, 4), 0);
+	next_look();
+	assert_true(has(t, "one"));
+	assert_false(has(t, "two"));
+	table_free(t);
+}
+
+/* Its writer is not done, or thinks: what was there holds, but not for ever. */
+static void
+test_half_written(void **state)
+{
+	struct table	*half, *empty;
+	char		 other[sizeof(path) + 1];
+
+	(void)state;
+	snprintf(other, sizeof(other), "%s2", path);
+	file_write("one\ntwo\n");
+	file_put(other, "w", "one\n");
+	half = table_new("half", path);
+	empty = table_new("empty", other);
+	assert_true(has(half, "one"));
+	assert_true(has(empty, "one"));
+	file_write("three\nfo");
+	file_put(other, "w", "");
+	next_look();
+	assert_true(has(half, "two"));
+	assert_false(has(half, "three"));
+	assert_true(has(empty, "one"));
+	wait_ms(3000);
+	assert_true(has(half, "two"));
+	assert_true(has(empty, "one"));
+	wait_ms(1200);
+	assert_false(has(half, "two"));
+	assert_true(has(half, "three"));
+	assert_true(has(half, "fo"));
+	assert_false(has(empty, "one"));
+	table_free(half);
+	table_free(empty);
+	assert_int_equal(unlink(other), 0);
+}
+
+/* Written anew again and again: none of it is believed before it rests (half a second). */
+static void
+test_restless(void **state)
+{
+	struct timespec	 before, after;
+	struct table	*t;
+	char		 text[32];
+	int		 i;
+
+	(void)state;
+	file_write("before\n");
+	t = table_new("t", path);
+	assert_true(has(t, "before"));
+	for (i = 0; i < 15; i++) {
+		snprintf(text, sizeof(text), "number %d\n", i);
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		file_write(text);
+		wait_ms(100);
+		if (has(t, "before"))
+			continue;
+		/* Right only if we were held up ourselves. */
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		assert_true((after.tv_sec - before.tv_sec) * 1000 +
+		    (after.tv_nsec - before.tv_nsec) / 1000000 >= 400);
+	}
+	wait_ms(600);
+	assert_true(has(t, "number"));
+	assert_false(has(t, "before"));
+	table_free(t);
+}
+
+static void
+test_update(void **state)
+{
+	struct table	*t, *list = table_inline("a\nb\n");
+	size_t		 n;
+
+	(void)state;
+	file_write("one\n");
+	t = table_new("t", path);
+	assert_int_equal(table_update(t, &n), 0);
+	assert_int_equal(n, 1);
+	file_write("two\nthree");
+	assert_true(has(t, "one"));
+	assert_int_equal(table_update(t, &n), 0);
+	assert_int_equal(n, 2);
+	assert_true(has(t, "three"));
+	assert_false(has(t, "one"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(table_update(t, &n), -1);
+	assert_true(has(t, "three"));
+	table_free(t);
+	assert_int_equal(table_update(list, &n), 0);
+	assert_int_equal(n, 2);
+	table_free(list);
+}
+
+static void
 test_missing(void **state)
 {
 	struct table	*t;
@@ -358,6 +520,12 @@ main(void)
 		cmocka_unit_test(test_get),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_appended),
+		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_half_written),
+		cmocka_unit_test(test_restless),
+		cmocka_unit_test(test_update),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_million),
 	};
