@@ -28,8 +28,9 @@ KILLS =		500
 LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcrypto \
 		    libidn2 libcares libpcre2-8 2>/dev/null || :
 BSD_LIBS !=	pkg-config --libs libbsd-overlay 2>/dev/null || echo -lbsd
-SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 2>/dev/null || \
-		    echo -levent -ltls -lcrypto -lidn2
+SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 libcrypt 2>/dev/null || \
+		    echo -levent -ltls -lcrypto -lidn2 -lcrypt
+CRYPT_LIBS !=	pkg-config --libs libcrypt 2>/dev/null || echo -lcrypt
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
@@ -48,7 +49,7 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 # -- what there is --------------------------------------------------------
 
-LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
+LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
 		lib/filter_parse.o lib/filter_table.o lib/filter_write.o lib/fmt.o \
@@ -63,6 +64,7 @@ LIB_OBJS =	lib/addr.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/outbuf.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
+		lib/sasl.o \
 		lib/smtp_data.o lib/smtp_date.o lib/smtp_ext.o lib/smtp_header.o \
 		lib/smtp_path.o lib/smtp_xtext.o \
 		lib/u64map.o lib/utf8.o
@@ -73,7 +75,7 @@ DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
 		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o lib/fcrdns_show.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
-SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
+SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
 		smtpd/conf_free.o smtpd/conf_lex.o smtpd/conf_listen.o \
 		smtpd/conf_filter.o \
 		smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_old.o \
@@ -85,7 +87,7 @@ SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error
 		smtpd/dns_host.o smtpd/dns_idn.o smtpd/dns_mx.o smtpd/dsn.o \
 		smtpd/format.o smtpd/format_command.o smtpd/io.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
-		smtpd/lookup_expand.o smtpd/lookup_include.o \
+		smtpd/lookup_expand.o smtpd/lookup_hash.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
 		smtpd/lookup_nodes.o smtpd/lookup_query.o \
 		smtpd/lookup_relay.o smtpd/lookup_update.o smtpd/lookup_user.o \
@@ -93,7 +95,8 @@ SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error
 		smtpd/parent.o smtpd/parent_ca.o smtpd/parent_child.o \
 		smtpd/parent_file.o smtpd/parent_keys.o \
 		smtpd/parent_listen.o smtpd/parent_offline.o \
-		smtpd/parent_proc.o smtpd/parent_resolv.o smtpd/proc.o \
+		smtpd/parent_proc.o smtpd/parent_resolv.o \
+		smtpd/parent_shadow.o smtpd/proc.o \
 		smtpd/queue.o smtpd/queue_admin.o smtpd/queue_bounce.o \
 		smtpd/queue_commit.o smtpd/queue_content.o \
 		smtpd/queue_control.o smtpd/queue_deliver.o smtpd/queue_dsn.o \
@@ -108,9 +111,14 @@ SMTPD_OBJS =	smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error
 		smtpd/relay_reply.o smtpd/relay_route.o \
 		smtpd/relay_tls.o smtpd/relay_tx.o smtpd/report_emit.o \
 		smtpd/report_remote.o smtpd/smtp.o \
-		smtpd/smtp_bus.o smtpd/smtp_condition.o smtpd/smtp_lines.o \
+		smtpd/smtp_answer.o smtpd/smtp_bus.o smtpd/smtp_condition.o smtpd/smtp_lines.o \
 		smtpd/smtp_listen.o smtpd/smtp_name.o \
-		smtpd/smtp_param.o smtpd/smtp_phase.o \
+		smtpd/smtp_chain.o smtpd/smtp_command.o \
+		smtpd/smtp_content.o smtpd/smtp_filter.o \
+		smtpd/smtp_filter_stats.o smtpd/smtp_greet.o \
+		smtpd/smtp_message.o smtpd/smtp_param.o smtpd/smtp_phase.o \
+		smtpd/smtp_pipe.o smtpd/smtp_question.o smtpd/smtp_stream.o \
+		smtpd/smtp_auth.o smtpd/smtp_line.o smtpd/smtp_penalty.o \
 		smtpd/smtp_proclog.o smtpd/smtp_reply.o \
 		smtpd/smtp_session.o smtpd/smtp_stats.o \
 		smtpd/smtp_tls.o smtpd/smtp_tx.o \

@@ -51,6 +51,7 @@ struct listen {
 	char		*tag;
 	bool		 mask_src;
 	bool		 no_dsn;
+	bool		 received_auth;	/* the trace header says who has logged in */
 	enum listen_auth auth;		/* LISTEN_AUTH: no mail without a login */
 	struct table	*credentials;	/* user -> crypt(3) hash; NULL: the users of the system */
 	bool		 auth_in_clear;	/* offered to clients of this host without TLS too */
@@ -234,7 +235,7 @@ struct conf {
 	TAILQ_HEAD(, pki)	 pkis;
 	TAILQ_HEAD(, ca)	 cas;
 	TAILQ_HEAD(, action)	 actions;
-	TAILQ_HEAD(, rule)	 rules;
+	TAILQ_HEAD(rules, rule)	 rules;
 	TAILQ_HEAD(, proc_conf)	 procs;
 	TAILQ_HEAD(, filter)	 filters;
 	struct conf_sources	 sources;	/* main file first */

@@ -15,8 +15,11 @@
 #define PORT_SMTPS	465
 
 enum { ONCE_FAMILY = 1, ONCE_PORT = 2, ONCE_TLS = 4, ONCE_PKI = 8, ONCE_TAG = 16,
-    ONCE_HOSTNAME = 32, ONCE_MASK = 64, ONCE_DSN = 128, ONCE_FILTER = 256 };
+    ONCE_HOSTNAME = 32, ONCE_MASK = 64, ONCE_DSN = 128, ONCE_FILTER = 256,
+    ONCE_AUTH = 512, ONCE_AUTH_CLEAR = 1024, ONCE_RECEIVED_AUTH = 2048 };
 
+static int	option_auth(struct conf_parser *, const struct conf_word *, void *);
+static int	option_auth_clear(struct conf_parser *, const struct conf_word *, void *);
 static int	option_family(struct conf_parser *, const struct conf_word *, void *);
 static int	option_filter(struct conf_parser *, const struct conf_word *, void *);
 static int	option_flag(struct conf_parser *, const struct conf_word *, void *);
@@ -26,7 +29,7 @@ static int	option_port(struct conf_parser *, const struct conf_word *, void *);
 static int	option_tag(struct conf_parser *, const struct conf_word *, void *);
 static int	option_tls(struct conf_parser *, const struct conf_word *, void *);
 
-enum { FLAG_MASK_SRC, FLAG_NO_DSN };
+enum { FLAG_MASK_SRC, FLAG_NO_DSN, FLAG_RECEIVED_AUTH };
 
 static const struct conf_word interface_options[] = {
 	{ "inet4",		option_family,	NULL, AF_INET, ONCE_FAMILY },
@@ -40,8 +43,10 @@ static const struct conf_word interface_options[] = {
 	{ "tag",		option_tag,	NULL, 0, ONCE_TAG },
 	{ "mask-src",		option_flag,	NULL, FLAG_MASK_SRC, ONCE_MASK },
 	{ "no-dsn",		option_flag,	NULL, FLAG_NO_DSN, ONCE_DSN },
-	{ .name = "auth" },
-	{ .name = "auth-optional" },
+	{ "auth",		option_auth,	NULL, LISTEN_AUTH, ONCE_AUTH },
+	{ "auth-optional",	option_auth,	NULL, LISTEN_AUTH_OPTIONAL, ONCE_AUTH },
+	{ "auth-clear",		option_auth_clear, NULL, 0, ONCE_AUTH_CLEAR },
+	{ "received-auth",	option_flag,	NULL, FLAG_RECEIVED_AUTH, ONCE_RECEIVED_AUTH },
 	{ .name = "ca" },
 	{ .name = "ciphers" },
 	{ "filter",		option_filter,	NULL, 0, ONCE_FILTER },
@@ -49,7 +54,6 @@ static const struct conf_word interface_options[] = {
 	{ .name = "masquerade" },
 	{ .name = "protocols" },
 	{ .name = "proxy-v2" },
-	{ .name = "received-auth" },
 	{ .name = "senders" },
 	{ .name = "verify" },
 	{ .name = "mask-source", .instead = "is now written mask-src" },
@@ -197,10 +201,86 @@ option_flag(struct conf_parser *p, const struct conf_word *w, void *arg)
 	struct listen	*l = arg;
 
 	(void)p;
-	if (w->value == FLAG_MASK_SRC)
+	switch (w->value) {
+	case FLAG_MASK_SRC:
 		l->mask_src = true;
-	else
+		break;
+	case FLAG_NO_DSN:
 		l->no_dsn = true;
+		break;
+	case FLAG_RECEIVED_AUTH:
+		l->received_auth = true;
+		break;
+	}
+	return 0;
+}
+
+/* Passwords are not sent for everybody to read. */
+static int
+check_auth(struct conf_parser *p, const struct conf_token *at, void *arg)
+{
+	const struct listen	*l = arg;
+
+	if (l->tls == LISTEN_PLAIN && !l->auth_in_clear)
+		return conf_error_at(p, at, "needs tls, tls-require or smtps, or auth-clear local");
+	return 0;
+}
+
+/* What is written here is a hash, not a password; a file is judged when it is asked. */
+static int
+check_hashes(struct conf_parser *p, struct table *t)
+{
+	struct slice	 user, hash;
+	size_t		 i;
+
+	if (t->path != NULL)
+		return 0;
+	for (i = 0; table_nth(t, i, true, &user, &hash) == TABLE_YES; i++)
+		if (hash.n == 0 || hash.p[0] != '$')
+			return conf_error(p, "\"%.*s\" has no hash of a password; smtpctl encrypt makes one",
+			    (int)user.n, user.p);
+	return 0;
+}
+
+/* Without a table: the users of the system. */
+static int
+option_auth(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct listen	*l = arg;
+	bool		 table;
+
+	l->auth = (enum listen_auth)w->value;
+	conf_defer(p, check_auth, l);
+	conf_next(p);
+	table = conf_is_punct(p, "<") || conf_is_punct(p, "{");
+	conf_back(p);
+	if (!table)
+		return 0;
+	if (conf_table_value(p, true, &l->credentials) == -1)
+		return -1;
+	return check_hashes(p, l->credentials);
+}
+
+static int
+check_auth_clear(struct conf_parser *p, const struct conf_token *at, void *arg)
+{
+	const struct listen	*l = arg;
+
+	if (l->auth == LISTEN_NO_AUTH)
+		return conf_error_at(p, at, "auth-clear needs auth or auth-optional");
+	return 0;
+}
+
+static int
+option_auth_clear(struct conf_parser *p, const struct conf_word *w, void *arg)
+{
+	struct listen	*l = arg;
+
+	(void)w;
+	l->auth_in_clear = true;
+	if (conf_keyword(p, "local") == -1)
+		return -1;
+	conf_defer(p, check_auth_clear, l);
 	return 0;
 }
 

@@ -7,7 +7,8 @@
 #include "smtpd/conf_parse.h"
 
 enum { ONCE_FROM = 1, ONCE_FOR = 2, ONCE_TAG = 4, ONCE_TLS = 8, ONCE_HELO = 16,
-    ONCE_MAIL_FROM = 32, ONCE_RCPT_TO = 64, ONCE_END = 128, ONCE_FILTER = 256 };
+    ONCE_MAIL_FROM = 32, ONCE_RCPT_TO = 64, ONCE_END = 128, ONCE_FILTER = 256,
+    ONCE_AUTH = 512 };
 
 struct match {			/* a rule as it is read */
 	struct rule	*rule;
@@ -19,8 +20,8 @@ static int	match_action(struct conf_parser *, const struct conf_word *, void *);
 static int	match_filter(struct conf_parser *, const struct conf_word *, void *);
 static int	match_for(struct conf_parser *, const struct conf_word *, void *);
 static int	match_from(struct conf_parser *, const struct conf_word *, void *);
+static int	match_optional(struct conf_parser *, const struct conf_word *, void *);
 static int	match_plain(struct conf_parser *, const struct conf_word *, void *);
-static int	match_rdns(struct conf_parser *, const struct conf_word *, void *);
 static int	match_reject(struct conf_parser *, const struct conf_word *, void *);
 static int	match_table(struct conf_parser *, const struct conf_word *, void *);
 
@@ -29,13 +30,13 @@ static const struct conf_word words[] = {
 	{ "for",	match_for,	NULL, 0, ONCE_FOR },
 	{ "tag",	match_table,	NULL, WITH_TAG, ONCE_TAG },
 	{ "tls",	match_plain,	NULL, WITH_TLS, ONCE_TLS },
+	{ "auth",	match_optional,	NULL, WITH_AUTH, ONCE_AUTH },
 	{ "helo",	match_table,	NULL, WITH_HELO, ONCE_HELO },
 	{ "mail-from",	match_table,	NULL, WITH_MAIL_FROM, ONCE_MAIL_FROM },
 	{ "rcpt-to",	match_table,	NULL, WITH_RCPT_TO, ONCE_RCPT_TO },
 	{ "filter",	match_filter,	NULL, 0, ONCE_FILTER },
 	{ "action",	match_action,	NULL, 0, ONCE_END },
 	{ "reject",	match_reject,	NULL, 0, ONCE_END },
-	{ .name = "auth" },
 	{ .name = "tagged", .instead = "is now written tag" },
 	{ .name = "sender", .instead = "is now written mail-from" },
 	{ .name = "recipient", .instead = "is now written rcpt-to" },
@@ -51,8 +52,8 @@ static const struct conf_word from_words[] = {
 	{ .name = "socket", .parse = match_plain, .value = FROM_SOCKET },
 	{ .name = "src", .parse = match_table, .value = FROM_SRC },
 	{ .name = "mail-from", .parse = match_table, .value = WITH_MAIL_FROM },
-	{ .name = "auth" },
-	{ .name = "rdns", .parse = match_rdns, .value = FROM_RDNS },
+	{ .name = "auth", .parse = match_optional, .value = FROM_AUTH },
+	{ .name = "rdns", .parse = match_optional, .value = FROM_RDNS },
 	{ .name = "source", .instead = "is now written src" },
 };
 
@@ -120,9 +121,9 @@ match_table(struct conf_parser *p, const struct conf_word *w, void *arg)
 	return table_suits(p, c);
 }
 
-/* Without a table: any name. */
+/* Without a table: any name, any user. */
 static int
-match_rdns(struct conf_parser *p, const struct conf_word *w, void *arg)
+match_optional(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	bool	 plain;
 
@@ -235,9 +236,11 @@ int
 conf_parse_match(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
 	struct match	 m = { .rule = conf_zalloc(sizeof(*m.rule)) };
+	struct rule	*last = TAILQ_LAST(&p->conf->rules, rules);
 
 	(void)arg;
 	STAILQ_INIT(&m.rule->criteria);
+	m.rule->index = last == NULL ? 0 : last->index + 1;
 	TAILQ_INSERT_TAIL(&p->conf->rules, m.rule, entry);
 	do {
 		m.negate = conf_accept(p, "!");

@@ -21,11 +21,13 @@
 #include "smtpd/loop.h"
 
 #define BUFFER		(256 * 1024)	/* read at once */
+#define SHORT		4096		/* input that is less may be a line, and no content */
 #define BACKED_UP	(64 * 1024)	/* output waiting: produce no more */
 #define LINGER		10		/* seconds for the last output */
+#define HURRY		30		/* seconds of silence after io_hurry() */
 
 static TAILQ_HEAD(, io)		 dirty = TAILQ_HEAD_INITIALIZER(dirty);
-static const struct timeval	*idle_time;
+static const struct timeval	*idle_time, *hurry_time;
 static char			*buffer;	/* what the current io reads into */
 static struct io		*current;	/* whose input stands in it */
 static size_t			 current_off, current_len;
@@ -36,10 +38,11 @@ static void	flush_all(void);
 void
 io_init(int64_t idle)
 {
-	struct timeval	 tv = { idle, 0 };
+	struct timeval	 tv = { idle, 0 }, hurry = { HURRY, 0 };
 
 	/* One queue for a timeout that all share: no heap to sift. */
 	idle_time = event_base_init_common_timeout(loop_base, &tv);
+	hurry_time = event_base_init_common_timeout(loop_base, &hurry);
 	if ((buffer = malloc(BUFFER)) == NULL)
 		fatal("input buffer");
 	loop_at_end(flush_all);
@@ -63,6 +66,12 @@ wanted(const struct io *io)
 	return what;
 }
 
+static const struct timeval *
+patience(const struct io *io)
+{
+	return io->hurried ? hurry_time : idle_time;
+}
+
 /* A pause only mutes what fires during it: most last less than the peer needs. */
 static void
 rearm(struct io *io)
@@ -80,7 +89,7 @@ rearm(struct io *io)
 	/* Without a direction it is a timer only. */
 	event_assign(&io->ev, loop_base, io->fd, what | EV_PERSIST, event_cb,
 	    io);
-	event_add(&io->ev, io->finishing ? &linger : idle_time);
+	event_add(&io->ev, io->finishing ? &linger : patience(io));
 }
 
 void
@@ -239,6 +248,13 @@ io_consume(struct io *io, size_t n)
 }
 
 void
+io_wipe(struct io *io, size_t n)
+{
+	explicit_bzero(io == current ? buffer + current_off : io->in, n);
+	io_consume(io, n);
+}
+
+void
 io_pause(struct io *io)
 {
 	io->paused = true;
@@ -258,7 +274,14 @@ void
 io_restart_idle(struct io *io)
 {
 	if (io->fd != -1 && !io->finishing)
-		event_add(&io->ev, idle_time);
+		event_add(&io->ev, patience(io));
+}
+
+void
+io_hurry(struct io *io)
+{
+	io->hurried = true;
+	io_restart_idle(io);
 }
 
 /* Bytes read, 0 at the end, -1 if it would block. */
@@ -307,6 +330,9 @@ keep_rest(struct io *io)
 	}
 	memcpy(io->in, buffer + current_off, n);
 	io->in_len = n;
+	/* The first part of a line may be one of a password. */
+	if (n <= SHORT)
+		explicit_bzero(buffer + current_off, n);
 }
 
 static void
@@ -333,7 +359,10 @@ readable(struct io *io)
 	}
 	if (io->in_len > 0)
 		memcpy(buffer, io->in, io->in_len);
-	free(io->in);
+	if (io->in_len <= SHORT)
+		freezero(io->in, io->in_len);
+	else
+		free(io->in);
 	io->in = NULL;
 	current = io;
 	current_off = 0;

@@ -46,6 +46,7 @@ struct io {
 	short		 events;	/* EV_READ, EV_WRITE as waited for */
 	short		 tls_wants;	/* direction a TLS call waits for */
 	int		 error;		/* errno that ended it, or 0 */
+	bool		 hurried;
 	bool		 paused, muted, handshake, finishing, backed_up, dirty, ended;
 	bool		 client, connecting;	/* we opened it */
 	bool		 lingers;	/* its timer is the one of the end */
@@ -70,12 +71,16 @@ void	io_local(const struct io *, struct sockaddr_storage *);
 /* Bytes not yet consumed; valid until the next call on this io or the callback's end. */
 struct slice	io_input(const struct io *);
 void	io_consume(struct io *, size_t);
+/* The same, with bytes that nobody is to find later. */
+void	io_wipe(struct io *, size_t);
 
 /* Nothing is read while paused. io_resume() does not call back: go on with io_input(). */
 void	io_pause(struct io *);
 void	io_resume(struct io *);
 /* The idle time begins anew: the peer was not the one to speak. */
 void	io_restart_idle(struct io *);
+/* A peer that is not wanted: from now on its idle time is 30 seconds at most. */
+void	io_hurry(struct io *);
 
 void	io_write(struct io *, const void *, size_t);
 /* Is so much output waiting that the owner should stop producing?  IO_DRAINED follows. */

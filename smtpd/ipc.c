@@ -37,6 +37,7 @@ struct packet {
 	STAILQ_ENTRY(packet) entry;
 	size_t		 n, size;
 	int		 fd;
+	bool		 secret;
 	char		*data;
 };
 
@@ -86,12 +87,27 @@ packet_free(struct packet *p)
 	if (p->fd != -1)
 		close(p->fd);
 	p->fd = -1;
+	if (p->secret)
+		explicit_bzero(p->data, p->size);
+	p->secret = false;
 	if (spare == NULL) {
 		spare = p;
 		return;
 	}
 	free(p->data);
 	free(p);
+}
+
+/* realloc(3) leaves behind what was there. */
+static void
+packet_move(struct packet *p, size_t size)
+{
+	char	*data = malloc(size);
+
+	if (data != NULL && p->n > 0)
+		memcpy(data, p->data, p->n);
+	freezero(p->data, p->size);
+	p->data = data;
 }
 
 static void
@@ -102,7 +118,11 @@ packet_put(struct packet *p, const void *data, size_t n)
 
 		while (size - p->n < n)
 			size *= 2;
-		if ((p->data = realloc(p->data, size)) == NULL)
+		if (p->secret)
+			packet_move(p, size);
+		else
+			p->data = realloc(p->data, size);
+		if (p->data == NULL)
 			fatal("ipc: packet of %zu bytes", size);
 		p->size = size;
 	}
@@ -154,6 +174,12 @@ ipc_put_slice(struct ipc *ipc, struct slice s)
 {
 	ipc_put_u32(ipc, s.n);
 	packet_put(last_packet(ipc), s.p, s.n);
+}
+
+void
+ipc_secret(struct ipc *ipc)
+{
+	last_packet(ipc)->secret = true;
 }
 
 void
@@ -336,7 +362,7 @@ objection(const struct ipc *ipc, const struct head *h, bool fd)
 }
 
 static void
-dispatch(struct ipc *ipc, const char *data, size_t n, int fd)
+dispatch(struct ipc *ipc, char *data, size_t n, int fd)
 {
 	struct ipc_msg	 msg;
 	struct head	 h;
@@ -362,6 +388,8 @@ dispatch(struct ipc *ipc, const char *data, size_t n, int fd)
 			ipc->cb(ipc, &msg, ipc->arg);
 			if (msg.fd != -1)
 				close(msg.fd);
+			if (msg.secret)
+				explicit_bzero(data, h.size);
 		}
 		data += h.size;
 		n -= h.size;

@@ -17,7 +17,7 @@
 
 enum process {			/* rows of proc.c */
 	PROC_PARENT, PROC_SMTP, PROC_LOOKUP, PROC_DNS, PROC_QUEUE, PROC_RELAY,
-	PROC_DELIVER, PROC_OFFLINE,
+	PROC_AUTH, PROC_DELIVER, PROC_OFFLINE,
 	PROC_MAX
 };
 
@@ -41,14 +41,21 @@ enum ipc_type {			/* rows of ipc_table.c: sender, receiver, payload */
 	IPC_LISTENER,		/* u32 listen index, str "addr:port" (empty: submission socket); fd */
 	IPC_PKI,		/* str name, bytes certificate chain (PEM), bytes key (PEM) */
 	IPC_PROC_STDIN,		/* u32 proc index, u32 its life; fd */
-	IPC_PROC_OUTPUT,	/* u32 proc index; fd */
+	IPC_PROC_OUTPUT,	/* u32 proc index; fd: what it prints, of a filter the answers only */
+	IPC_PROC_ERRORS,	/* u32 proc index; fd: what a filter says on standard error */
 	IPC_PROC_FAILED,	/* smtp to parent: u32 proc index, u32 life: end its group, start it again */
 	/* smtp, relay and dns */
 	IPC_RESOLVE,		/* struct ipc_resolve */
 	IPC_RESOLVED,		/* struct ipc_resolved */
 	/* smtp (queue: for a bounce) and lookup */
 	IPC_RCPT,		/* struct ipc_rcpt */
-	IPC_VERDICT,		/* u64 session, u32 msgid, u32 serial, u8 enum verdict, u32 n, n * u64 evpid */
+	IPC_VERDICT,		/* u64 session, u32 msgid, u32 serial, u8 enum verdict, u32 rule of a probe, u32 n, n * u64 evpid */
+	/* smtp and auth */
+	IPC_LOGIN,		/* u64 session, u32 serial, u32 listen index, str client address, str user, str password */
+	IPC_LOGGED_IN,		/* u64 session, u32 serial, u8 enum login */
+	/* auth and who knows the users: lookup those of tables, the parent those of the system */
+	IPC_HASH_WANT,		/* u32 id, u32 listen index (to lookup alone matters), str user */
+	IPC_HASH,		/* u32 id, u8 1 + enum table_answer, str crypt(3) hash; NO: somebody's, that it costs the same, or empty */
 	IPC_CONDITION,		/* smtp to lookup: u64 session, u32 serial, u32 index of a filter, str key: is it in its table? */
 	IPC_HELD,		/* lookup to smtp: u64 session, u32 serial, u32 index, u8 1 + enum table_answer */
 	/* relay and lookup */
@@ -99,6 +106,12 @@ enum verdict {			/* of a recipient; smtp_reply.c has the words */
 	VERDICT_ERROR		/* 550 an alias says error:... */
 };
 
+enum login {			/* what becomes of one; the words are in smtp_reply.c */
+	LOGIN_PASS,
+	LOGIN_FAIL,		/* 535 no such user, or another password */
+	LOGIN_ERROR		/* 454 it cannot be told */
+};
+
 enum commit_result {
 	COMMIT_OK,
 	COMMIT_TEMPFAIL,	/* 451 */
@@ -125,6 +138,7 @@ struct ipc_rcpt {
 	uint32_t	 msgid;
 	uint32_t	 serial;	/* of the question, so that late answers are told apart */
 	bool		 local;		/* over the submission socket */
+	bool		 probe;		/* only the rule is asked for: no envelope is made */
 	bool		 tls;
 	struct slice	 src;		/* client address in text, no port; "local" */
 	struct slice	 tag;
@@ -265,6 +279,7 @@ struct ipc_msg {
 	struct slice	 data;		/* the part not yet read by ipc_get_* */
 	int		 fd;		/* -1, or the receiver's to close; set to -1 once taken */
 	bool		 bad;		/* ipc_get_* ran off the end */
+	bool		 secret;	/* the receiver says so: it is cleared when the callback returns */
 };
 
 struct ipc;			/* one channel */
@@ -293,6 +308,8 @@ void	 ipc_put_u8(struct ipc *, uint8_t);
 void	 ipc_put_u32(struct ipc *, uint32_t);
 void	 ipc_put_u64(struct ipc *, uint64_t);
 void	 ipc_put_slice(struct ipc *, struct slice);	/* length and bytes */
+/* What is being composed is a secret: nothing of it stays in memory once it is sent. */
+void	 ipc_secret(struct ipc *);
 void	 ipc_end(struct ipc *);
 void	 ipc_end_fd(struct ipc *, int fd);		/* fd is closed once sent */
 

@@ -13,6 +13,7 @@ ipc_send_rcpt(struct ipc *ipc, const struct ipc_rcpt *m)
 	ipc_put_u32(ipc, m->msgid);
 	ipc_put_u32(ipc, m->serial);
 	ipc_put_u8(ipc, m->local);
+	ipc_put_u8(ipc, m->probe);
 	ipc_put_u8(ipc, m->tls);
 	ipc_put_slice(ipc, m->src);
 	ipc_put_slice(ipc, m->tag);
@@ -34,6 +35,7 @@ ipc_get_rcpt(struct ipc *ipc, struct ipc_msg *msg, struct ipc_rcpt *m)
 	m->msgid = ipc_get_u32(msg);
 	m->serial = ipc_get_u32(msg);
 	m->local = ipc_get_u8(msg) != 0;
+	m->probe = ipc_get_u8(msg) != 0;
 	m->tls = ipc_get_u8(msg) != 0;
 	m->src = ipc_get_slice(msg);
 	m->tag = ipc_get_slice(msg);

@@ -6,7 +6,8 @@
 #include "smtpd/ipc_table.h"
 
 #define FROM(p)	(1u << PROC_##p)
-#define PARSES	(FROM(SMTP) | FROM(LOOKUP) | FROM(DNS) | FROM(QUEUE) | FROM(RELAY))	/* the configuration */
+#define PARSES	(FROM(SMTP) | FROM(LOOKUP) | FROM(DNS) | FROM(QUEUE) | FROM(RELAY) | \
+		FROM(AUTH))	/* the configuration */
 #define CHILD	(PARSES | FROM(DELIVER))
 
 const struct ipc_row ipc_rows[IPC_MAX] = {
@@ -24,11 +25,16 @@ const struct ipc_row ipc_rows[IPC_MAX] = {
 	[IPC_PKI]	= { "pki", FROM(PARENT), FROM(SMTP) | FROM(RELAY), 12, IPC_MAX_DATA, false },
 	[IPC_PROC_STDIN] = { "proc-stdin", FROM(PARENT), FROM(SMTP), 8, 8, true },
 	[IPC_PROC_OUTPUT] = { "proc-output", FROM(PARENT), FROM(SMTP), 4, 4, true },
+	[IPC_PROC_ERRORS] = { "proc-errors", FROM(PARENT), FROM(SMTP), 4, 4, true },
 	[IPC_PROC_FAILED] = { "proc-failed", FROM(SMTP), FROM(PARENT), 8, 8, false },
 	[IPC_RESOLVE]	= { "resolve", FROM(SMTP) | FROM(RELAY), FROM(DNS), 14, 512, false },
 	[IPC_RESOLVED]	= { "resolved", FROM(DNS), FROM(SMTP) | FROM(RELAY), 22, 32768, false },
-	[IPC_RCPT]	= { "rcpt", FROM(SMTP) | FROM(QUEUE), FROM(LOOKUP), 52, 8192, false },
-	[IPC_VERDICT]	= { "verdict", FROM(LOOKUP), FROM(SMTP) | FROM(QUEUE), 21, IPC_MAX_DATA, false },
+	[IPC_RCPT]	= { "rcpt", FROM(SMTP) | FROM(QUEUE), FROM(LOOKUP), 53, 8192, false },
+	[IPC_VERDICT]	= { "verdict", FROM(LOOKUP), FROM(SMTP) | FROM(QUEUE), 25, IPC_MAX_DATA, false },
+	[IPC_LOGIN]	= { "login", FROM(SMTP), FROM(AUTH), 31, 1024, false },
+	[IPC_LOGGED_IN]	= { "logged-in", FROM(AUTH), FROM(SMTP), 13, 13, false },
+	[IPC_HASH_WANT]	= { "hash-want", FROM(AUTH), FROM(LOOKUP) | FROM(PARENT), 13, 512, false },
+	[IPC_HASH]	= { "hash", FROM(LOOKUP) | FROM(PARENT), FROM(AUTH), 9, 512, false },
 	[IPC_CONDITION]	= { "condition", FROM(SMTP), FROM(LOOKUP), 20, 4096, false },
 	[IPC_HELD]	= { "held", FROM(LOOKUP), FROM(SMTP), 17, 17, false },
 	[IPC_QUERY]	= { "query", FROM(RELAY), FROM(LOOKUP), 17, 4096, false },

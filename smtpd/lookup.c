@@ -3,7 +3,8 @@
  * The lookup process: answers which rule matches a recipient and what it
  * expands to.  Envelopes go to queue, the verdict, with their ids, to smtp,
  * and never before queue's socket has taken the envelopes.  relay is told what
- * the tables of its actions hold, smtp what those of its filters do.
+ * the tables of its actions hold, smtp what those of its filters do, auth what
+ * those of listeners do.
  */
 #include <sys/queue.h>
 
@@ -56,7 +57,7 @@ new_evpid(uint32_t msgid)
 /* smtp asks, and queue for a notification. */
 static void
 send_verdict(enum process asker, uint64_t session, uint32_t msgid, uint32_t serial,
-    enum verdict verdict, const uint64_t *evpid, uint32_t n)
+    enum verdict verdict, uint32_t rule, const uint64_t *evpid, uint32_t n)
 {
 	struct ipc	*to = asker == PROC_QUEUE ? to_queue : to_smtp;
 	uint32_t	 i;
@@ -68,6 +69,7 @@ send_verdict(enum process asker, uint64_t session, uint32_t msgid, uint32_t seri
 	ipc_put_u32(to, msgid);
 	ipc_put_u32(to, serial);
 	ipc_put_u8(to, verdict);
+	ipc_put_u32(to, rule);
 	ipc_put_u32(to, n);
 	for (i = 0; i < n; i++)
 		ipc_put_u64(to, evpid[i]);
@@ -82,7 +84,7 @@ release_held(bool taken)
 	while ((h = STAILQ_FIRST(&held)) != NULL) {
 		STAILQ_REMOVE_HEAD(&held, entry);
 		send_verdict(h->asker, h->session, h->msgid, h->serial,
-		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, h->evpid,
+		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, 0, h->evpid,
 		    taken ? h->n : 0);
 		free(h);
 	}
@@ -110,7 +112,7 @@ send_envelopes(enum process asker, const struct ipc_rcpt *q,
 	if ((h = malloc(sizeof(*h) + n * sizeof(h->evpid[0]))) == NULL) {
 		log_warn("verdict for %.*s", (int)q->rcpt.n, q->rcpt.p);
 		send_verdict(asker, q->session, q->msgid, q->serial,
-		    VERDICT_TEMPFAIL, NULL, 0);
+		    VERDICT_TEMPFAIL, 0, NULL, 0);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -153,8 +155,20 @@ answer(enum process asker, const struct ipc_rcpt *q)
 	if (verdict == VERDICT_OK)
 		send_envelopes(asker, q, r, n);
 	else
-		send_verdict(asker, q->session, q->msgid, q->serial, verdict,
+		send_verdict(asker, q->session, q->msgid, q->serial, verdict, 0,
 		    NULL, 0);
+}
+
+/* Which rule the recipient matches, for its filter; that none does is told when it is asked in earnest. */
+static void
+answer_probe(enum process asker, const struct ipc_rcpt *q)
+{
+	const struct rule	*rule = NULL;
+	enum match		 m = lookup_match(proc_conf, q, q->rcpt, false, &rule);
+
+	send_verdict(asker, q->session, q->msgid, q->serial,
+	    m == MATCH_ERROR ? VERDICT_TEMPFAIL : VERDICT_OK,
+	    m == MATCH_YES ? rule->index : UINT32_MAX, NULL, 0);
 }
 
 /* A question of relay. */
@@ -175,6 +189,26 @@ answer_query(struct ipc *relay, struct ipc_msg *msg)
 	ipc_put_u8(relay, (uint8_t)(1 + result));
 	ipc_put_slice(relay, result == TABLE_YES ? value : SLICE(""));
 	ipc_end(relay);
+}
+
+/* A question of auth. */
+static void
+answer_hash(struct ipc *auth, struct ipc_msg *msg)
+{
+	uint32_t		 id = ipc_get_u32(msg);
+	uint32_t		 listener = ipc_get_u32(msg);
+	struct slice		 user = ipc_get_slice(msg), hash;
+	enum table_answer	 result;
+
+	if (!ipc_complete(auth, msg))
+		return;
+	result = lookup_hash(proc_conf, listener, user, &hash);
+	ipc_begin(auth, IPC_HASH);
+	ipc_secret(auth);
+	ipc_put_u32(auth, id);
+	ipc_put_u8(auth, (uint8_t)(1 + result));
+	ipc_put_slice(auth, hash);
+	ipc_end(auth);
 }
 
 /* Does a rule of a filter hold?  smtp cannot read the file of its table. */
@@ -265,9 +299,11 @@ lookup_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		return;
 	}
 	if (msg->type == IPC_RCPT && ipc_get_rcpt(ipc, msg, &q) == 1)
-		answer(peer, &q);
+		(q.probe ? answer_probe : answer)(peer, &q);
 	else if (msg->type == IPC_QUERY)
 		answer_query(ipc, msg);
+	else if (msg->type == IPC_HASH_WANT)
+		answer_hash(ipc, msg);
 	else if (msg->type == IPC_CONDITION)
 		answer_condition(ipc, msg);
 	else if (msg->type == IPC_UPDATE)

@@ -7,6 +7,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "smtpd/conf.h"
 #include "smtpd/ipc.h"
@@ -75,6 +76,15 @@ enum table_answer lookup_url(struct table *, struct slice domain, struct slice *
  */
 enum table_answer lookup_query(const struct conf *, enum query, struct slice table, struct slice key,
 		    struct slice *value);
+
+/* -- lookup_hash.c -- */
+
+/*
+ * The hash of a user's password, as the table of that listener has it.  NO:
+ * somebody else's, or empty if there is none.  Valid until the next question.
+ */
+enum table_answer lookup_hash(const struct conf *, uint32_t listener, struct slice user,
+		    struct slice *hash);
 
 #define LOOKUP_VALUE	4096	/* bytes of a value at most */
 

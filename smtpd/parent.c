@@ -31,9 +31,9 @@ bool			 parent_stopping;
 static int		 exit_status;
 static struct event	*patience;
 
-/* smtp first, so that nothing new comes; then lookup; queue when all is said; then who worked for them. */
+/* smtp first, so that nothing new comes; then who answers it; queue when all is said; then who worked for them. */
 static const enum process	stop_order[] = {
-	PROC_SMTP, PROC_LOOKUP, PROC_QUEUE, PROC_RELAY, PROC_DELIVER, PROC_DNS
+	PROC_SMTP, PROC_AUTH, PROC_LOOKUP, PROC_QUEUE, PROC_RELAY, PROC_DELIVER, PROC_DNS
 };
 
 /* What is under way there is what the queue waits for; it is told before. */
@@ -186,6 +186,7 @@ parent_main(struct conf *conf)
 	parent_proc_start_all();
 	parent_child_start(PROC_DNS);
 	parent_child_start(PROC_LOOKUP);
+	parent_child_start(PROC_AUTH);
 	parent_child_start(PROC_QUEUE);
 	parent_child_start(PROC_RELAY);
 	parent_child_start(PROC_SMTP);
@@ -252,6 +253,9 @@ parent_message(enum process from, struct ipc *ipc, struct ipc_msg *msg)
 		life = ipc_get_u32(msg);
 		if (ipc_complete(ipc, msg))
 			parent_proc_failed(index, life);
+		break;
+	case IPC_HASH_WANT:
+		parent_shadow_answer(ipc, msg);
 		break;
 	case IPC_DELIVER_WANT:
 		deliver_want(ipc, msg);

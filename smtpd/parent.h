@@ -70,6 +70,9 @@ void		 parent_ca_send(struct ipc *);
 /* parent_resolv.c: what dns is to know of resolv.conf and hosts, now and when they change. */
 void		 parent_resolv_send(struct ipc *);
 
+/* parent_shadow.c: what the system knows of a user's password, for auth. */
+void		 parent_shadow_answer(struct ipc *auth, struct ipc_msg *);
+
 /* parent_proc.c: the commands of `proc` directives. */
 void		 parent_proc_start_all(void);
 void		 parent_proc_send(struct ipc *);	/* to a new smtp */

@@ -50,13 +50,15 @@ static const struct {
 	{ PROC_SMTP, PROC_QUEUE },
 	{ PROC_SMTP, PROC_DNS },
 	{ PROC_SMTP, PROC_RELAY },
+	{ PROC_SMTP, PROC_AUTH },
+	{ PROC_LOOKUP, PROC_AUTH },
 	{ PROC_LOOKUP, PROC_QUEUE },
 	{ PROC_LOOKUP, PROC_RELAY },
 	{ PROC_DNS, PROC_RELAY },
 	{ PROC_QUEUE, PROC_RELAY },
 };
 static const enum process	permanent[] = {
-	PROC_DNS, PROC_LOOKUP, PROC_QUEUE, PROC_RELAY, PROC_SMTP
+	PROC_DNS, PROC_LOOKUP, PROC_AUTH, PROC_QUEUE, PROC_RELAY, PROC_SMTP
 };
 
 #define MUTE_PATIENCE	5	/* seconds from the end of its channel to its own */

@@ -83,7 +83,7 @@ become(const struct proc_conf *c)
 }
 
 static void
-exec_proc(const struct proc_conf *c, int in, int out)
+exec_proc(const struct proc_conf *c, int in, int out, int err)
 {
 	static const int	 defaults[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP };
 	size_t			 i;
@@ -95,14 +95,14 @@ exec_proc(const struct proc_conf *c, int in, int out)
 	if (proc_privileged)
 		become(c);
 	if (dup2(in, STDIN_FILENO) == -1 || dup2(out, STDOUT_FILENO) == -1 ||
-	    dup2(out, STDERR_FILENO) == -1)
+	    dup2(err, STDERR_FILENO) == -1)
 		_exit(126);
 	execl("/bin/sh", "sh", "-c", c->command, (char *)NULL);
 	_exit(127);
 }
 
 static void
-send_pipes(struct ipc *smtp, const struct proc *p, int in, int out)
+send_pipes(struct ipc *smtp, const struct proc *p, int in, int out, int err)
 {
 	ipc_begin(smtp, IPC_PROC_STDIN);
 	ipc_put_u32(smtp, p->conf->index);
@@ -111,6 +111,11 @@ send_pipes(struct ipc *smtp, const struct proc *p, int in, int out)
 	ipc_begin(smtp, IPC_PROC_OUTPUT);
 	ipc_put_u32(smtp, p->conf->index);
 	ipc_end_fd(smtp, out);
+	if (err == -1)
+		return;
+	ipc_begin(smtp, IPC_PROC_ERRORS);
+	ipc_put_u32(smtp, p->conf->index);
+	ipc_end_fd(smtp, err);
 }
 
 static void
@@ -141,7 +146,7 @@ static void
 start(struct proc *p)
 {
 	struct ipc	*smtp = parent_child_ipc(PROC_SMTP);
-	int		 in[2] = { -1, -1 }, out[2] = { -1, -1 };
+	int		 in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
 
 	if (smtp == NULL)
 		return;
@@ -149,24 +154,30 @@ start(struct proc *p)
 	p->started = loop_mono();
 	p->life++;
 	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1 ||
+	    (p->conf->is_filter && pipe2(err, O_CLOEXEC) == -1) ||
 	    (p->pid = fork()) == -1) {
 		log_warn("proc %s: start", p->conf->name);
 		close_pair(in);
 		close_pair(out);
+		close_pair(err);
 		p->pid = 0;
 		restart_later(p);
 		return;
 	}
 	if (p->pid == 0)
-		exec_proc(p->conf, in[0], out[1]);
+		exec_proc(p->conf, in[0], out[1], err[1] != -1 ? err[1] : out[1]);
 	setpgid(p->pid, p->pid);
 	fcntl(in[1], F_SETPIPE_SZ, PIPE_SIZE);
 	fcntl(in[1], F_SETFL, O_NONBLOCK);
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
 	close(in[0]);
 	close(out[1]);
+	if (p->conf->is_filter) {
+		fcntl(err[0], F_SETFL, O_NONBLOCK);
+		close(err[1]);
+	}
 	log_debug("proc %s: started, process %d", p->conf->name, (int)p->pid);
-	send_pipes(smtp, p, in[1], out[0]);
+	send_pipes(smtp, p, in[1], out[0], err[0]);
 }
 
 static void

@@ -33,6 +33,8 @@ const struct proc_row proc_rows[PROC_MAX] = {
 	    queue_main, queue_message, queue_peer, queue_stop },
 	[PROC_RELAY] = { "relay", "_smtpdl", EMPTYDIR,
 	    relay_main, relay_message, relay_peer, relay_stop },
+	[PROC_AUTH] = { "auth", "_smtplk", EMPTYDIR,
+	    auth_main, auth_message, auth_peer, auth_stop },
 	[PROC_DELIVER] = { "deliver", NULL, NULL,
 	    deliver_main, deliver_message, deliver_peer, deliver_stop },
 	[PROC_OFFLINE] = { .name = "offline" },

@@ -47,21 +47,23 @@ void	proc_child(enum process, const char *user, const char *root);
 
 /* One set per process, defined in PREFIX.c, referred to by proc.c only. */
 void	smtp_main(void), lookup_main(void), dns_main(void), queue_main(void), relay_main(void),
-	deliver_main(void);
+	auth_main(void), deliver_main(void);
 void	smtp_message(enum process, struct ipc *, struct ipc_msg *);
 void	lookup_message(enum process, struct ipc *, struct ipc_msg *);
 void	dns_message(enum process, struct ipc *, struct ipc_msg *);
 void	queue_message(enum process, struct ipc *, struct ipc_msg *);
 void	relay_message(enum process, struct ipc *, struct ipc_msg *);
+void	auth_message(enum process, struct ipc *, struct ipc_msg *);
 void	deliver_message(enum process, struct ipc *, struct ipc_msg *);
 void	smtp_peer(enum process, struct ipc *, const char *);
 void	lookup_peer(enum process, struct ipc *, const char *);
 void	dns_peer(enum process, struct ipc *, const char *);
 void	queue_peer(enum process, struct ipc *, const char *);
 void	relay_peer(enum process, struct ipc *, const char *);
+void	auth_peer(enum process, struct ipc *, const char *);
 void	deliver_peer(enum process, struct ipc *, const char *);
 void	smtp_stop(void), lookup_stop(void), dns_stop(void), queue_stop(void), relay_stop(void),
-	deliver_stop(void);
+	auth_stop(void), deliver_stop(void);
 /* A process without channels: submits file over socket, if it is not larger than limit; offline.c. */
 noreturn void	offline_main(const char *file, const char *socket, const char *limit);
 

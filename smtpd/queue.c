@@ -404,6 +404,7 @@ verdict(struct ipc *ipc, struct ipc_msg *msg)
 	msgid = ipc_get_u32(msg);
 	serial = ipc_get_u32(msg);
 	v = ipc_get_u8(msg);
+	ipc_get_u32(msg);
 	n = ipc_get_u32(msg);
 	if (msg->bad || v > VERDICT_ERROR || msg->data.n != n * sizeof(uint64_t)) {
 		msg->bad = true;

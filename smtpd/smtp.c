@@ -9,11 +9,14 @@
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_chain.h"
+#include "smtpd/smtp_filter.h"
 #include "smtpd/smtp_condition.h"
 #include "smtpd/smtp_lines.h"
 #include "smtpd/smtp_peers.h"
 #include "smtpd/smtp_stats.h"
 
+struct ipc	*smtp_auth;
 struct ipc	*smtp_dns;
 struct ipc	*smtp_lookup;
 struct ipc	*smtp_queue;
@@ -62,6 +65,8 @@ smtp_main(void)
 	bus_init(bus_pause);
 	stats_init();
 	lines_init();
+	chains_init();
+	filters_init();
 	loop_at_end(stop_when_done);
 }
 
@@ -73,6 +78,8 @@ smtp_peer(enum process peer, struct ipc *ipc, const char *instance)
 		smtp_dns = ipc;
 	else if (peer == PROC_LOOKUP)
 		smtp_lookup = ipc;
+	else if (peer == PROC_AUTH)
+		smtp_auth = ipc;
 	else if (peer == PROC_QUEUE) {
 		smtp_queue = ipc;
 		tx_queue_met();
@@ -89,6 +96,9 @@ peer_lost(enum process peer, struct ipc *ipc)
 	} else if (peer == PROC_LOOKUP && ipc == smtp_lookup) {
 		smtp_lookup = NULL;
 		session_lookup_lost();
+	} else if (peer == PROC_AUTH && ipc == smtp_auth) {
+		smtp_auth = NULL;
+		auth_lost();
 	} else if (peer == PROC_QUEUE && ipc == smtp_queue) {
 		smtp_queue = NULL;
 		tx_queue_lost();
@@ -100,6 +110,7 @@ from_parent(struct ipc *ipc, struct ipc_msg *msg)
 {
 	struct slice	 name, cert, key;
 	uint32_t	 index, life;
+	int		 fd;
 
 	switch (msg->type) {
 	case IPC_LISTENER:
@@ -118,11 +129,19 @@ from_parent(struct ipc *ipc, struct ipc_msg *msg)
 	case IPC_PROC_STDIN:
 		index = ipc_get_u32(msg);
 		life = ipc_get_u32(msg);
-		bus_proc_stdin(index, life, ipc_take_fd(msg));
+		fd = ipc_take_fd(msg);
+		if (filter_open(index, life, fd) == -1)
+			bus_proc_stdin(index, life, fd);
 		break;
 	case IPC_PROC_OUTPUT:
 		index = ipc_get_u32(msg);
-		bus_proc_output(index, ipc_take_fd(msg));
+		fd = ipc_take_fd(msg);
+		if (filter_output(index, fd) == -1)
+			bus_proc_output(index, fd);
+		break;
+	case IPC_PROC_ERRORS:
+		index = ipc_get_u32(msg);
+		filter_errors(index, ipc_take_fd(msg));
 		break;
 	default:
 		log_warnx("unexpected %s", ipc_type_name(msg->type));
@@ -136,6 +155,7 @@ from_lookup(struct ipc *ipc, struct ipc_msg *msg)
 	uint32_t	 msgid = ipc_get_u32(msg);
 	uint32_t	 serial = ipc_get_u32(msg);
 	uint8_t		 verdict = ipc_get_u8(msg);
+	uint32_t	 rule = ipc_get_u32(msg);
 	uint32_t	 n = ipc_get_u32(msg);
 
 	if (msg->bad || verdict > VERDICT_ERROR ||
@@ -144,7 +164,19 @@ from_lookup(struct ipc *ipc, struct ipc_msg *msg)
 		ipc_complete(ipc, msg);
 		return;
 	}
-	session_verdict(session, msgid, serial, verdict, msg, n);
+	session_verdict(session, msgid, serial, verdict, rule, msg, n);
+}
+
+static void
+from_auth(struct ipc *ipc, struct ipc_msg *msg)
+{
+	uint64_t	 session = ipc_get_u64(msg);
+	uint32_t	 serial = ipc_get_u32(msg);
+	uint8_t		 result = ipc_get_u8(msg);
+
+	msg->bad |= result > LOGIN_ERROR;
+	if (ipc_complete(ipc, msg))
+		auth_answer(session, serial, result);
 }
 
 /* A message that was accepted for an smtp that died before it could say so. */
@@ -178,7 +210,7 @@ from_queue(struct ipc *ipc, struct ipc_msg *msg)
 	case IPC_WINDOW:
 		a = ipc_get_u32(msg);
 		if (ipc_complete(ipc, msg))
-			tx_refill(a);
+			content_refill(a);
 		break;
 	case IPC_SPACE:
 		tx_space(ipc_get_u8(msg) != 0);
@@ -213,6 +245,8 @@ smtp_message(enum process peer, struct ipc *ipc, struct ipc_msg *msg)
 		condition_answer(ipc, msg);
 	else if (peer == PROC_LOOKUP && msg->type == IPC_VERDICT)
 		from_lookup(ipc, msg);
+	else if (peer == PROC_AUTH && msg->type == IPC_LOGGED_IN)
+		from_auth(ipc, msg);
 	else if (peer == PROC_QUEUE)
 		from_queue(ipc, msg);
 	else

@@ -19,6 +19,7 @@
 #include "smtpd/proc.h"
 #include "smtpd/report_emit.h"
 #include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_filter.h"
 #include "smtpd/smtp_proclog.h"
 #include "smtpd/smtp_stats.h"
 
@@ -56,10 +57,12 @@ static struct event		 pause_changed;
 
 static void	sub_write(struct subscriber *);
 
+/* A filter is told by smtp_filter.c, once, whatever names it. */
 static bool
 wants(const struct subscriber *s, enum subsystem subsystem)
 {
-	return (s->conf->reports & 1u << subsystem) != 0;
+	return !s->conf->is_filter &&
+	    (s->conf->reports & 1u << subsystem) != 0;
 }
 
 /* -- pausing -- */
@@ -270,28 +273,44 @@ take(struct subscriber *s, const struct lines *l)
 		drop_lines(s, l);
 }
 
+struct written {		/* an event, in the dialects that someone has asked for */
+	struct report_head	 head;
+	enum event_id		 event;
+	const struct report_value *v;
+	size_t			 n;
+	size_t			 len[DIALECT_MAX];
+};
+
+static struct slice
+write_line(void *arg, enum dialect d)
+{
+	static char	 line[DIALECT_MAX][REPORT_LINE_MAX];
+	struct written	*w = arg;
+
+	if (w->len[d] == 0)
+		w->len[d] = report_write(line[d], sizeof(line[d]), d, w->event,
+		    &w->head, w->v, w->n);
+	return slice_make(line[d], w->len[d]);
+}
+
 static void
 bus_send(const struct report_source *src, enum event_id event,
     const struct report_value *v, size_t n)
 {
-	static char			 line[DIALECT_MAX][REPORT_LINE_MAX];
-	size_t				 len[DIALECT_MAX] = { 0 };
-	const struct report_head	 head = { src->subsystem, loop_wall(), src->session };
-	struct lines			 l = { src->subsystem, head.time, head.time, SLICE_NONE };
-	struct subscriber		*s;
-	enum dialect			 d;
+	struct written		 w = {
+		.head = { src->subsystem, loop_wall(), src->session },
+		.event = event, .v = v, .n = n,
+	};
+	struct lines		 l = { src->subsystem, w.head.time, w.head.time, SLICE_NONE };
+	struct subscriber	*s;
 
 	stats_event(src, event, v, n);
-	for (s = subs; s < subs + nsubs; s++) {
-		if (!wants(s, src->subsystem))
-			continue;
-		d = s->conf->dialect;
-		if (len[d] == 0)
-			len[d] = report_write(line[d], sizeof(line[d]), d, event,
-			    &head, v, n);
-		l.text = slice_make(line[d], len[d]);
-		take(s, &l);
-	}
+	for (s = subs; s < subs + nsubs; s++)
+		if (wants(s, src->subsystem)) {
+			l.text = write_line(&w, s->conf->dialect);
+			take(s, &l);
+		}
+	filters_report(src, event, write_line, &w);
 }
 
 void
@@ -301,10 +320,10 @@ bus_lines(enum subsystem subsystem, enum dialect d, uint64_t watchers,
 	const struct lines	 l = { subsystem, first, last, text };
 	struct subscriber	*s;
 
-	(void)watchers;
 	for (s = subs; s < subs + nsubs; s++)
 		if (wants(s, subsystem) && s->conf->dialect == d)
 			take(s, &l);
+	filters_lines(subsystem, d, watchers, text);
 }
 
 /* -- the pipes -- */
@@ -486,6 +505,8 @@ bus_stats(void)
 	struct slice		 safe;
 
 	for (s = subs; s < subs + nsubs; s++) {
+		if (s->conf->is_filter)
+			continue;
 		safe = report_safe(buf, sizeof(buf), slice_str(s->conf->name), false);
 		snprintf(name, sizeof(name), "report.%.*s.dropped", (int)safe.n, safe.p);
 		report_counter(name, s->dropped);

@@ -20,6 +20,8 @@
 #include "smtpd/loop.h"
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
+#include "smtpd/smtp_chain.h"
+#include "smtpd/smtp_filter.h"
 
 #define ACCEPTS_A_TURN	64	/* so that sessions come to their turn */
 #define RESERVE		64	/* descriptors that are not for clients */
@@ -74,6 +76,7 @@ listener_add(unsigned index, struct slice text, int fd)
 	    l->conf->hostname : proc_conf->hostname;
 	if (l->text == NULL)
 		fatal("listener");
+	chain_attach(l);
 	if (listener_tls(l) != LISTEN_PLAIN)
 		l->tls = smtp_tls_server(l->conf, l->hostname);
 	event_assign(&l->ev, loop_base, fd, EV_READ | EV_PERSIST, accept_cb, l);
@@ -89,7 +92,7 @@ listener_start(void)
 {
 	struct listener	*l;
 
-	if (started)
+	if (started || !tx_possible() || !filters_settled())
 		return;
 	started = true;
 	for (l = listeners; l != NULL; l = l->next)

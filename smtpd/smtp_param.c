@@ -95,6 +95,15 @@ read_orcpt(struct params *p, struct slice value)
 	    smtp_orcpt_valid(value);
 }
 
+/* RFC 4954 5 */
+static bool
+read_auth(struct params *p, struct slice value)
+{
+	p->auth = true;
+	return slice_eq(value, SLICE("<>")) ||
+	    (value.n > 0 && smtp_xtext_decode(value, NULL) != -1);
+}
+
 static const struct {
 	const char	*name;
 	enum param_of	 of;
@@ -105,6 +114,7 @@ static const struct {
 	{ "SMTPUTF8",	PARAM_OF_MAIL,	read_smtputf8 },
 	{ "RET",	PARAM_OF_MAIL,	read_ret },
 	{ "ENVID",	PARAM_OF_MAIL,	read_envid },
+	{ "AUTH",	PARAM_OF_MAIL,	read_auth },
 	{ "NOTIFY",	PARAM_OF_RCPT,	read_notify },
 	{ "ORCPT",	PARAM_OF_RCPT,	read_orcpt },
 };

@@ -5,6 +5,7 @@
 /* The channels of the smtp process; NULL while the peer is down. */
 struct ipc;
 
+extern struct ipc	*smtp_auth;
 extern struct ipc	*smtp_dns;
 extern struct ipc	*smtp_lookup;
 extern struct ipc	*smtp_queue;

@@ -13,9 +13,14 @@
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_filter.h"
+
+#define DEPARTED		4096	/* sessions whose filters' answers may come too late */
+#define REFUSED_COMMANDS	5	/* that one refused at connect may say */
 
 static const char *const state_names[STATE_MAX] = {
 	[STATE_CONNECTED]	= "connected",
+	[STATE_REFUSED]		= "refused",
 	[STATE_READY]		= "ready",
 	[STATE_MAIL]		= "mail",
 	[STATE_RCPT]		= "rcpt",
@@ -23,6 +28,7 @@ static const char *const state_names[STATE_MAX] = {
 	[STATE_CHUNK]		= "chunk",
 	[STATE_CHUNKS]		= "chunks",
 	[STATE_TLS]		= "tls",
+	[STATE_AUTH]		= "auth",
 	[STATE_CLOSING]		= "closing",
 };
 
@@ -30,6 +36,8 @@ static TAILQ_HEAD(, session)	 sessions = TAILQ_HEAD_INITIALIZER(sessions);
 static struct u64map		 by_id;
 static size_t			 nsessions;
 static bool			 ending;	/* the process is told to stop */
+static uint64_t			 departed[DEPARTED];
+static size_t			 ndeparted;
 
 static void	io_event(struct io *, enum io_event);
 
@@ -43,6 +51,23 @@ bool
 session_is_local(const struct session *s)
 {
 	return s->listener->local;
+}
+
+struct session *
+session_find(uint64_t id)
+{
+	return u64map_get(&by_id, id);
+}
+
+bool
+session_was(uint64_t id)
+{
+	size_t	 i;
+
+	for (i = 0; i < DEPARTED; i++)
+		if (departed[i] == id)
+			return id != 0;
+	return false;
 }
 
 size_t
@@ -63,43 +88,6 @@ session_enter(struct session *s, enum state state)
 }
 
 /* -- begin and end -- */
-
-static void
-greet(struct session *s)
-{
-	session_reply(s, REPLY_BANNER, s->listener->hostname, NULL);
-	report_link_greeting(&s->source, slice_str(s->listener->hostname));
-	session_enter(s, STATE_CONNECTED);
-}
-
-static void
-start_tls(struct session *s)
-{
-	if (io_accept_tls(&s->io, s->listener->tls) == -1) {
-		session_enter(s, STATE_CLOSING);
-		return;
-	}
-	session_enter(s, STATE_TLS);
-}
-
-/* Who the client is is known, as far as it can be: the session is there, and it is greeted. */
-static void
-begin(struct session *s)
-{
-	const struct listener	*l = s->listener;
-	const char		*rdns = session_is_local(s) ?
-				    proc_conf->hostname : s->rdns;
-
-	report_link_connect(&s->source,
-	    rdns != NULL ? slice_str(rdns) : SLICE("<unknown>"), s->fcrdns,
-	    slice_str(s->src), slice_str(l->text));
-	if (listener_tls(l) != LISTEN_SMTPS)
-		greet(s);
-	else if (l->tls != NULL)
-		start_tls(s);
-	else
-		session_enter(s, STATE_CLOSING);
-}
 
 void
 session_new(const struct listener *l, int fd, const char *src)
@@ -126,12 +114,13 @@ session_new(const struct listener *l, int fd, const char *src)
 		close(fd);
 		return;
 	}
+	TAILQ_INIT(&s->questions);
 	TAILQ_INSERT_TAIL(&sessions, s, entry);
 	nsessions++;
 	io_open(&s->io, fd, io_event);
 	s->fcrdns = l->local ? FCRDNS_PASS : FCRDNS_ERROR;
 	if (l->local || name_ask(s) == -1)
-		begin(s);
+		session_begin(s);
 	else {
 		/* What it says before it is greeted is read then: its first bytes may be TLS. */
 		io_pause(&s->io);
@@ -159,6 +148,10 @@ session_close(struct session *s)
 	session_rollback(s);
 	report_link_disconnect(&s->source);
 	io_close(&s->io);
+	wait_end(s);
+	phase_end(s);
+	if (s->filtered)
+		departed[ndeparted++ % DEPARTED] = s->source.session;
 	u64map_del(&by_id, s->source.session);
 	TAILQ_REMOVE(&sessions, s, entry);
 	nsessions--;
@@ -166,6 +159,10 @@ session_close(struct session *s)
 	free(s->rdns);
 	free(s->helo);
 	free(s->username);
+	free(s->command);
+	free(s->swallow_text);
+	free(s->refusal);
+	auth_free(s);
 	free(s);
 	listener_resume();
 }
@@ -180,63 +177,12 @@ session_quit(struct session *s)
 
 /* -- input -- */
 
-/* The next command line without its line end; 1, or 0 if it is not all there. */
-static int
-next_line(struct session *s, struct slice *line)
-{
-	struct slice	 in = io_input(&s->io);
-	const char	*lf = in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
-
-	*line = in;
-	if (lf != NULL) {
-		line->n = lf - in.p;
-		if (line->n <= COMMAND_MAX)
-			return 1;
-	} else if (in.n <= COMMAND_MAX)
-		return 0;
-	line->n = COMMAND_MAX;
-	return 1;
-}
-
-/* A line longer than any command: answered once, at its end. */
-static void
-skip_line(struct session *s)
-{
-	struct slice	 in = io_input(&s->io);
-	const char	*lf = memchr(in.p, '\n', in.n);
-
-	io_consume(&s->io, lf == NULL ? in.n : (size_t)(lf + 1 - in.p));
-	if (lf == NULL)
-		return;
-	s->skipping = false;
-	session_reply(s, REPLY_LINE_TOO_LONG, NULL, NULL);
-}
-
-/* CRLF ends a command, and nothing else does: a lone LF ends a line that is refused. */
-static void
-command(struct session *s, struct slice line)
-{
-	char	 copy[COMMAND_MAX + 1];
-	bool	 crlf = line.n > 0 && line.p[line.n - 1] == '\r';
-
-	memcpy(copy, line.p, line.n);
-	io_consume(&s->io, line.n + 1);
-	line.p = copy;
-	if (!crlf) {
-		report_protocol_client(&s->source, line);
-		verb_garbled(s, line, REPLY_BAD_BYTES);
-		return;
-	}
-	line.n--;
-	report_protocol_client(&s->source, line);
-	verb_run(s, line);
-}
-
-/* By a reporter that is waited for; mail of this host never is. */
+/* By a reporter that is waited for, which mail of this host never is; by a filter that has too much to read. */
 static bool
 is_held(const struct session *s)
 {
-	return bus_paused() && !session_is_local(s);
+	return (bus_paused() && !session_is_local(s)) ||
+	    (s->source.watchers & filters_full()) != 0;
 }
 
 static bool
@@ -249,6 +195,11 @@ blocked(const struct session *s)
 static void
 judge_errors(struct session *s)
 {
+	if (s->state == STATE_REFUSED) {
+		if (s->errors > REFUSED_COMMANDS)
+			session_enter(s, STATE_CLOSING);
+		return;
+	}
 	if (s->errors <= proc_conf->max_errors || s->state == STATE_CLOSING ||
 	    s->waiting != WAITING_NOT)
 		return;
@@ -261,32 +212,15 @@ judge_errors(struct session *s)
 static bool
 step(struct session *s)
 {
-	struct slice	 line;
-
-	if (s->state == STATE_DATA) {
-		if (tx_content(s->tx) != 1)
+	if (s->state == STATE_DATA || s->state == STATE_CHUNK) {
+		if (content_take(s->tx) != 1)
 			return false;
-		verb_end_of_data(s);
-	} else if (s->state == STATE_CHUNK) {
-		if (tx_content(s->tx) != 1)
-			return false;
-		verb_end_of_chunk(s);
+		message_content_ended(s);
 	} else if (s->swallow > 0) {
-		if (!verb_swallow(s))
+		if (!message_swallow(s))
 			return false;
-	} else if (s->skipping) {
-		if (io_input(&s->io).n == 0)
-			return false;
-		skip_line(s);
-	} else {
-		if (next_line(s, &line) == 0)
-			return false;
-		if (line.n == COMMAND_MAX && line.p[line.n] != '\n') {
-			report_protocol_client(&s->source, line);
-			s->skipping = !verb_lost(s, line);
-		} else
-			command(s, line);
-	}
+	} else if (!line_step(s))
+		return false;
 	judge_errors(s);
 	return true;
 }
@@ -315,26 +249,6 @@ session_run_all(void)
 /* -- events -- */
 
 static void
-secured(struct session *s)
-{
-	char	 text[256];
-	size_t	 n = io_tls_text(&s->io, text, sizeof(text));
-
-	s->secured = true;
-	report_link_tls(&s->source, slice_make(text, n));
-	if (listener_tls(s->listener) == LISTEN_SMTPS) {
-		greet(s);
-	} else {
-		/* RFC 3207 4.2: what was said in clear is forgotten. */
-		free(s->helo);
-		s->helo = NULL;
-		session_enter(s, STATE_CONNECTED);
-	}
-	/* The handshake held the input back. */
-	session_run(s);
-}
-
-static void
 timed_out(struct session *s)
 {
 	/* It is not the client that is late: session_waited() or the bus judges that. */
@@ -354,7 +268,8 @@ timed_out(struct session *s)
 static void
 closed(struct session *s)
 {
-	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW) {
+	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW ||
+	    s->waiting == WAITING_FILTER || s->waiting == WAITING_PAUSE) {
 		session_close(s);
 		return;
 	}
@@ -373,7 +288,9 @@ io_event(struct io *io, enum io_event event)
 		session_run(s);
 		break;
 	case IO_SECURED:
-		secured(s);
+		session_secured(s);
+		/* The handshake held the input back. */
+		session_run(s);
 		break;
 	case IO_TIMEOUT:
 		timed_out(s);
@@ -390,26 +307,75 @@ io_event(struct io *io, enum io_event event)
 
 /* The daemon stops: what is under way was answered, the rest hears 421. */
 static void
-shut(struct session *s)
+shut(struct session *s, enum reply why)
 {
 	session_rollback(s);
+	phase_cancel(s);
 	wait_end(s);
-	if (s->state != STATE_TLS)
-		session_reply(s, REPLY_SHUTDOWN, NULL, NULL);
+	auth_free(s);
+	if (s->state != STATE_TLS && s->state != STATE_CLOSING)
+		session_reply(s, why, NULL, NULL);
 	session_enter(s, STATE_CLOSING);
+}
+
+void
+session_answered(struct session *s)
+{
+	if (s->waiting != WAITING_NOT)
+		return;
+	if (s->gone)
+		session_close(s);
+	else if (s->state != STATE_CLOSING && (ending || s->forsaken))
+		shut(s, ending ? REPLY_SHUTDOWN : REPLY_FILTER_DOWN);
+	else {
+		judge_errors(s);
+		session_run(s);
+	}
 }
 
 static void
 answered(struct session *s)
 {
 	wait_end(s);
-	if (s->gone)
-		session_close(s);
-	else if (ending)
-		shut(s);
-	else {
-		judge_errors(s);
-		session_run(s);
+	session_answered(s);
+}
+
+/*
+ * The phase that is asked is refused for now, the transaction rolled back, and
+ * the session ended; what lookup or queue have in hand is finished first.
+ */
+static void
+forsake(struct session *s)
+{
+	s->forsaken = true;
+	if (s->tx != NULL && s->tx->stream != NULL)
+		stream_abandon(s->tx->stream);
+	if (s->asking != NULL) {
+		phase_lost(s);
+		return;
+	}
+	if (s->waiting == WAITING_FILTER) {
+		/* The filters' end of its message. */
+		s->tx->refusal = REFUSED_TEMP;
+		wait_end(s);
+		message_content_ended(s);
+	}
+	if (s->waiting == WAITING_NOT || s->waiting == WAITING_WINDOW ||
+	    s->waiting == WAITING_PAUSE)
+		shut(s, REPLY_FILTER_DOWN);
+}
+
+void
+session_filter_lost(uint64_t bits)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &sessions, entry, next) {
+		if ((s->source.watchers & bits) == 0)
+			continue;
+		s->source.watchers &= ~bits;
+		if (s->state != STATE_CLOSING)
+			forsake(s);
 	}
 }
 
@@ -422,6 +388,7 @@ rcpt_answered(struct session *s, enum reply r)
 	    slice_str(tx->typed));
 	session_reply(s, r, tx->rcpt, NULL);
 	if (r == REPLY_RCPT_OK) {
+		tx->rcpt_filters |= tx->rcpt_filter;
 		if (tx->nrcpt++ == 0)
 			tx->first = strdup(tx->rcpt);
 		if (s->state == STATE_MAIL)
@@ -438,7 +405,7 @@ named(struct session *s, struct slice rdns, enum fcrdns verdict)
 	s->fcrdns = verdict == FCRDNS_PASS && s->rdns == NULL ?
 	    FCRDNS_ERROR : verdict;
 	wait_end(s);
-	begin(s);
+	session_begin(s);
 	session_run(s);
 }
 
@@ -468,13 +435,14 @@ session_dns_lost(void)
 static void
 lookup_failed(struct session *s)
 {
-	s->tx->refusal = REFUSED_TEMP;
+	if (!s->tx->probing)
+		s->tx->refusal = REFUSED_TEMP;
 	rcpt_answered(s, REPLY_RCPT_TEMPFAIL);
 }
 
 void
 session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
-    enum verdict verdict, const struct ipc_msg *evpids, uint32_t n)
+    enum verdict verdict, uint32_t rule, const struct ipc_msg *evpids, uint32_t n)
 {
 	static const enum reply	 replies[] = {
 		[VERDICT_OK]		= REPLY_RCPT_OK,
@@ -495,6 +463,12 @@ session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
 		    (unsigned long long)id);
 		return;
 	}
+	if (s->tx->probing && verdict == VERDICT_OK) {
+		wait_end(s);
+		verb_probed(s, rule);
+		session_answered(s);
+		return;
+	}
 	for (i = 0; i < n; i++)
 		report_tx_envelope(&s->source, msgid, ipc_get_u64(&list));
 	s->tx->nenvelopes += n;
@@ -511,6 +485,8 @@ session_lookup_lost(void)
 	TAILQ_FOREACH_SAFE(s, &sessions, entry, next)
 		if (s->waiting == WAITING_LOOKUP)
 			lookup_failed(s);
+		else if (s->asking != NULL)
+			phase_lookup_lost(s);
 }
 
 void
@@ -558,8 +534,11 @@ session_waited(struct session *s)
 		lookup_failed(s);
 		break;
 	case WAITING_WINDOW:
-		tx_give_up(s->tx);
+		content_give_up(s->tx);
 		session_run(s);
+		break;
+	case WAITING_AUTH:
+		auth_waited(s);
 		break;
 	case WAITING_QUEUE:
 		session_committed(s->tx->msgid, COMMIT_TEMPFAIL);
@@ -594,5 +573,5 @@ session_close_all(void)
 	session_dns_lost();	/* its name is of no use any more */
 	TAILQ_FOREACH(s, &sessions, entry)
 		if (s->waiting != WAITING_QUEUE && s->state != STATE_CLOSING)
-			shut(s);
+			shut(s, REPLY_SHUTDOWN);
 }

@@ -14,6 +14,7 @@
 #include "smtpd/report_emit.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_filter.h"
 #include "smtpd/smtp_stats.h"
 
 static uint64_t		 seen[EV_MAX];		/* events of smtp-in */
@@ -66,6 +67,7 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 	for (i = 0; i < nitems(counters); i++)
 		report_counter(counters[i].name, *counters[i].value);
 	bus_stats();
+	filters_stats();
 }
 
 static bool

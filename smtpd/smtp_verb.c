@@ -13,150 +13,21 @@
 #include "smtpd/dsn.h"
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
+#include "smtpd/smtp_chain.h"
+#include "smtpd/smtp_command.h"
+#include "smtpd/smtp_filter.h"
 
 #define IN(state)	(1u << STATE_##state)
 #define ANYWHERE	(IN(CONNECTED) | IN(READY) | IN(MAIL) | IN(RCPT) | IN(CHUNKS))
 
-/* The command being run: filled in by parse, read by run. */
-struct command {
-	struct slice		 arg;		/* without blanks around it */
-	struct smtp_path	 path;
-	struct params		 params;
-	uint64_t		 size;		/* of a chunk */
-	bool			 last;
-	char			 text[41];	/* for the reply: what was wrong */
-};
-
 struct verb {
 	const char	*name;
 	unsigned	 allowed;
+	enum phase	 phase;		/* what its filters are asked about; PHASE_MAX: nothing */
 	/* Reads the argument; REPLY_NONE, or the reply that refuses it. */
 	enum reply	(*parse)(struct command *);
 	void		(*run)(struct session *, struct command *);
 };
-
-/* -- arguments -- */
-
-static struct slice
-trim(struct slice s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
-static enum reply
-parse_none(struct command *c)
-{
-	return c->arg.n == 0 ? REPLY_NONE : REPLY_NO_ARGUMENTS;
-}
-
-static enum reply
-parse_any(struct command *c)
-{
-	(void)c;
-	return REPLY_NONE;
-}
-
-static enum reply
-parse_name(struct command *c)
-{
-	if (c->arg.n == 0)
-		return REPLY_NEEDS_NAME;
-	return smtp_helo_valid(c->arg) ? REPLY_NONE : REPLY_BAD_NAME;
-}
-
-/* FROM: or TO:, and a path after it. */
-static bool
-after_keyword(struct slice *arg, const char *keyword)
-{
-	size_t	 n = strlen(keyword);
-
-	if (arg->n < n || strncasecmp(arg->p, keyword, n) != 0)
-		return false;
-	arg->p += n;
-	arg->n -= n;
-	return true;
-}
-
-static bool
-is_ascii(const struct command *c)
-{
-	return utf8_is_ascii(c->path.typed.p, c->path.typed.n);
-}
-
-/* For the reply, which is ASCII. */
-static void
-bad_param(struct command *c, struct slice bad)
-{
-	size_t	 i;
-
-	for (i = 0; i < bad.n && i < sizeof(c->text) - 1; i++)
-		c->text[i] = (unsigned char)bad.p[i] < 0x80 ? bad.p[i] : '?';
-	c->text[i] = '\0';
-}
-
-static enum reply
-read_params(struct command *c, enum param_of of, struct slice text)
-{
-	enum reply	 r = params_read(&c->params, of, text);
-	struct slice	 bad = c->params.bad;
-
-	if (r != REPLY_NONE)
-		bad_param(c, bad);
-	return r;
-}
-
-static enum reply
-parse_mail(struct command *c)
-{
-	struct slice	 params;
-	enum reply	 r;
-
-	if (!after_keyword(&c->arg, "FROM:"))
-		return REPLY_MAIL_SYNTAX;
-	if (smtp_path_parse(c->arg, SMTP_PATH_NULL_OK | SMTP_PATH_UTF8_OK,
-	    &c->path, &params) == -1)
-		return REPLY_BAD_SENDER;
-	if ((r = read_params(c, PARAM_OF_MAIL, params)) != REPLY_NONE)
-		return r;
-	return c->params.body & BODY_SMTPUTF8 || is_ascii(c) ?
-	    REPLY_NONE : REPLY_SENDER_UTF8;
-}
-
-static enum reply
-parse_rcpt(struct command *c)
-{
-	struct slice	 params;
-
-	if (!after_keyword(&c->arg, "TO:"))
-		return REPLY_RCPT_SYNTAX;
-	if (smtp_path_parse(c->arg, SMTP_PATH_POSTMASTER_OK | SMTP_PATH_UTF8_OK,
-	    &c->path, &params) == -1)
-		return REPLY_BAD_RCPT;
-	return read_params(c, PARAM_OF_RCPT, params);
-}
-
-/* BDAT size [LAST]: nothing else, as it says where the next command begins. */
-static enum reply
-parse_bdat(struct command *c)
-{
-	const char	*space = c->arg.n == 0 ? NULL :
-	    memchr(c->arg.p, ' ', c->arg.n);
-	struct slice	 size = c->arg, rest = SLICE("");
-
-	if (space != NULL) {
-		size.n = space - c->arg.p;
-		rest = trim(slice_make(space, c->arg.n - size.n));
-	}
-	c->last = slice_eqi(rest, SLICE("LAST"));
-	return smtp_number_parse(size, &c->size) && (c->last || rest.n == 0) ?
-	    REPLY_NONE : REPLY_BAD_CHUNK;
-}
 
 /* -- what they do -- */
 
@@ -226,6 +97,8 @@ run_ehlo(struct session *s, struct command *c)
 	session_reply_more(s, REPLY_EXT_SMTPUTF8, NULL, NULL);
 	if (s->listener->tls != NULL && !s->secured)
 		session_reply_more(s, REPLY_EXT_STARTTLS, NULL, NULL);
+	if (auth_is_offered(s))
+		session_reply_more(s, REPLY_EXT_AUTH, NULL, NULL);
 	session_reply(s, REPLY_EXT_HELP, NULL, NULL);
 }
 
@@ -246,6 +119,12 @@ run_starttls(struct session *s, struct command *c)
 	session_enter(s, STATE_TLS);
 }
 
+static void
+run_auth(struct session *s, struct command *c)
+{
+	auth_begin(s, c->arg);
+}
+
 /* Notifications asked for where they are not offered. */
 static bool
 is_dsn_refused(const struct session *s, struct command *c)
@@ -256,7 +135,7 @@ is_dsn_refused(const struct session *s, struct command *c)
 
 	if (name == NULL || offers_dsn(s))
 		return false;
-	bad_param(c, slice_str(name));
+	command_bad_param(c, slice_str(name));
 	return true;
 }
 
@@ -266,8 +145,14 @@ mail_refusal(const struct session *s, struct command *c)
 {
 	if (is_dsn_refused(s, c))
 		return REPLY_UNKNOWN_PARAM;
+	if (c->params.auth && !auth_is_offered(s)) {
+		command_bad_param(c, SLICE("AUTH"));
+		return REPLY_UNKNOWN_PARAM;
+	}
 	if (listener_tls(s->listener) == LISTEN_TLS_REQUIRE && !s->secured)
 		return REPLY_TLS_FIRST;
+	if (auth_is_missing(s))
+		return REPLY_AUTH_FIRST;
 	if (s->mails >= proc_conf->max_mails)
 		return REPLY_TOO_MANY_MAILS;
 	if (c->params.sized && c->params.size > proc_conf->max_message_size)
@@ -315,13 +200,13 @@ run_rcpt(struct session *s, struct command *c)
 		refuse_rcpt(s, c, REPLY_UNKNOWN_PARAM);
 	else if (s->tx->nrcpt >= proc_conf->max_rcpt)
 		refuse_rcpt(s, c, REPLY_TOO_MANY_RCPTS);
-	else if (!(s->tx->body & BODY_SMTPUTF8) && !is_ascii(c))
+	else if (!(s->tx->body & BODY_SMTPUTF8) && !command_is_ascii(c))
 		refuse_rcpt(s, c, REPLY_RCPT_UTF8);
 	else if (!(s->tx->body & BODY_SMTPUTF8) && !utf8_is_ascii(
 	    c->params.orcpt.p, c->params.orcpt.n)) {
-		bad_param(c, SLICE("ORCPT"));
+		command_bad_param(c, SLICE("ORCPT"));
 		refuse_rcpt(s, c, REPLY_BAD_PARAM);
-	} else if (tx_rcpt(s->tx, &c->path, &c->params) == -1)
+	} else if (tx_rcpt(s->tx, &c->path, &c->params, false) == -1)
 		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
 	else
 		wait_begin(s, WAITING_LOOKUP);
@@ -331,55 +216,13 @@ static void
 run_data(struct session *s, struct command *c)
 {
 	(void)c;
-	tx_data(s->tx, false);
-	report_tx_data(&s->source, s->tx->msgid, RESULT_OK);
-	session_reply(s, REPLY_DATA, NULL, NULL);
-	session_enter(s, STATE_DATA);
+	message_data(s);
 }
 
-/* Why a chunk is not taken, or REPLY_NONE: then it belongs to a message. */
-static enum reply
-chunk_refusal(const struct session *s)
-{
-	if (s->state == STATE_RCPT || s->state == STATE_CHUNKS)
-		return REPLY_NONE;
-	return s->state == STATE_MAIL ? REPLY_NO_RCPT : REPLY_SEQUENCE;
-}
-
-bool
-verb_swallow(struct session *s)
-{
-	struct slice	 in = io_input(&s->io);
-
-	if (in.n > s->swallow)
-		in.n = (size_t)s->swallow;
-	io_consume(&s->io, in.n);
-	s->swallow -= in.n;
-	if (s->swallow > 0)
-		return false;
-	session_reply(s, s->swallow_reply, NULL, NULL);
-	return true;
-}
-
-/* The octets follow, taken or not. */
 static void
 run_bdat(struct session *s, struct command *c)
 {
-	enum reply	 r = chunk_refusal(s);
-
-	if (r != REPLY_NONE) {
-		s->swallow = c->size;
-		s->swallow_reply = r;
-		verb_swallow(s);
-		return;
-	}
-	if (s->state == STATE_RCPT) {
-		tx_data(s->tx, true);
-		report_tx_data(&s->source, s->tx->msgid, RESULT_OK);
-	}
-	s->tx->chunk = s->tx->chunk_size = c->size;
-	s->tx->chunk_last = c->last;
-	session_enter(s, STATE_CHUNK);
+	message_chunk(s, c->size, c->last);
 }
 
 static void
@@ -422,19 +265,21 @@ run_quit(struct session *s, struct command *c)
 	session_quit(s);
 }
 
-static const struct verb verbs[] = {	/* name, allowed in, parse, run */
-	{ "HELO",	ANYWHERE,		parse_name,	run_helo },
-	{ "EHLO",	ANYWHERE,		parse_name,	run_ehlo },
-	{ "STARTTLS",	IN(READY),		parse_none,	run_starttls },
-	{ "MAIL",	IN(READY),		parse_mail,	run_mail },
-	{ "RCPT",	IN(MAIL) | IN(RCPT),	parse_rcpt,	run_rcpt },
-	{ "DATA",	IN(RCPT),		parse_none,	run_data },
-	{ "BDAT",	ANYWHERE,		parse_bdat,	run_bdat },
-	{ "RSET",	ANYWHERE,		parse_none,	run_rset },
-	{ "NOOP",	ANYWHERE,		parse_any,	run_noop },
-	{ "VRFY",	ANYWHERE,		parse_any,	run_vrfy },
-	{ "HELP",	ANYWHERE,		parse_any,	run_help },
-	{ "QUIT",	ANYWHERE,		parse_none,	run_quit },
+/* AUTH asks when it knows the user; BDAT about a first chunk, when it has seen that it is one. */
+static const struct verb verbs[] = {	/* name, allowed in, phase, parse, run */
+	{ "HELO",	ANYWHERE,	PHASE_HELO,	command_name,	run_helo },
+	{ "EHLO",	ANYWHERE,	PHASE_EHLO,	command_name,	run_ehlo },
+	{ "STARTTLS",	IN(READY),	PHASE_STARTTLS,	command_none,	run_starttls },
+	{ "AUTH",	IN(READY),	PHASE_MAX,	command_any,	run_auth },
+	{ "MAIL",	IN(READY),	PHASE_MAIL_FROM, command_mail,	run_mail },
+	{ "RCPT",	IN(MAIL) | IN(RCPT), PHASE_RCPT_TO, command_rcpt,	run_rcpt },
+	{ "DATA",	IN(RCPT),	PHASE_DATA,	command_none,	run_data },
+	{ "BDAT",	ANYWHERE,	PHASE_MAX,	command_bdat,	run_bdat },
+	{ "RSET",	ANYWHERE,	PHASE_RSET,	command_none,	run_rset },
+	{ "NOOP",	ANYWHERE,	PHASE_NOOP,	command_any,	run_noop },
+	{ "VRFY",	ANYWHERE,	PHASE_MAX,	command_any,	run_vrfy },
+	{ "HELP",	ANYWHERE,	PHASE_HELP,	command_any,	run_help },
+	{ "QUIT",	ANYWHERE | IN(REFUSED), PHASE_QUIT, command_none,	run_quit },
 };
 
 static const struct verb *
@@ -446,6 +291,21 @@ verb_find(struct slice name)
 		if (slice_eqi(name, slice_str(verbs[i].name)))
 			return &verbs[i];
 	return NULL;
+}
+
+/* The line as far as its first blank. */
+static struct slice
+verb_name(struct slice line)
+{
+	const char	*space = line.n == 0 ? NULL : memchr(line.p, ' ', line.n);
+
+	return slice_make(line.p, space == NULL ? line.n : (size_t)(space - line.p));
+}
+
+bool
+verb_is_known(struct slice line)
+{
+	return verb_find(verb_name(line)) != NULL;
 }
 
 static bool
@@ -494,22 +354,115 @@ refuse(struct session *s, const struct verb *v, struct command *c, enum reply r)
 		session_reply(s, r, c->text, NULL);
 }
 
+/* Cuts a line into the verb's name and its argument. */
+static struct slice
+cut_name(struct slice line, struct command *c)
+{
+	struct slice	 name = verb_name(line);
+
+	c->arg = command_trim(slice_make(line.p + name.n, line.n - name.n));
+	return name;
+}
+
+/* -- with filters -- */
+
+/* A filter refuses what could be read: a MAIL or RCPT was judged, and is reported. */
+static void
+refuse_outcome(struct session *s, const struct verb *v, const struct command *c,
+    const struct outcome *o)
+{
+	if (v->run == run_mail)
+		report_tx_mail(&s->source, 0, o->result, c->path.typed);
+	else if (v->run == run_rcpt)
+		report_tx_rcpt(&s->source, s->tx->msgid, o->result, c->path.typed);
+	else if (v->run == run_data)
+		report_tx_data(&s->source, s->tx->msgid, o->result);
+	outcome_reply(s, o);
+}
+
+/* The line again, with the argument that a filter has put in its place; NULL: no memory. */
+static char *
+rewritten(const struct verb *v, struct slice argument)
+{
+	char	*line;
+
+	if (asprintf(&line, "%s %s%.*s", v->name, v->run == run_mail ? "FROM:" :
+	    v->run == run_rcpt ? "TO:" : "", (int)argument.n, argument.p) == -1)
+		return NULL;
+	return line;
+}
+
+static void
+judged(struct session *s, const struct outcome *o)
+{
+	struct command		 c = { .path.typed = SLICE_NONE };
+	const struct verb	*v = s->verb;
+	char			*line = s->command;
+	enum reply		 r;
+
+	s->command = NULL;
+	if (o->decision == DECISION_REWRITE) {
+		free(line);
+		line = rewritten(v, o->text);
+	}
+	if (line == NULL) {
+		session_reply(s, REPLY_TEMPFAIL, NULL, NULL);
+		return;
+	}
+	cut_name(slice_str(line), &c);
+	r = v->parse(&c);
+	if (o->result != RESULT_OK)
+		refuse_outcome(s, v, &c, o);
+	else if (r != REPLY_NONE)
+		refuse(s, v, &c, r);
+	else
+		v->run(s, &c);
+	free(line);
+}
+
+/* The command is kept until the filters have judged it. */
+static void
+ask(struct session *s, const struct verb *v, struct slice line, struct command *c)
+{
+	free(s->command);
+	s->verb = v;
+	if ((s->command = strndup(line.p, line.n)) == NULL) {
+		session_reply(s, REPLY_TEMPFAIL, NULL, NULL);
+		return;
+	}
+	if (v->run != run_rcpt || !chain_has_rules())
+		phase_ask_raw(s, v->phase, c->path.typed.p != NULL ?
+		    c->path.typed : c->arg, c->arg, judged);
+	else if (tx_rcpt(s->tx, &c->path, &c->params, true) == -1)
+		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
+	else
+		wait_begin(s, WAITING_LOOKUP);
+}
+
+void
+verb_probed(struct session *s, uint32_t rule)
+{
+	struct command	 c = { .path.typed = SLICE_NONE };
+
+	s->tx->rcpt_filter = chain_rule_bit(rule);
+	cut_name(slice_str(s->command), &c);
+	s->verb->parse(&c);
+	phase_ask_raw(s, s->verb->phase, c.path.typed, c.arg, judged);
+}
+
 void
 verb_run(struct session *s, struct slice line)
 {
 	struct command		 c = { .path.typed = SLICE_NONE };
 	const struct verb	*v;
-	struct slice		 name = line;
-	const char		*space = line.n == 0 ? NULL : memchr(line.p, ' ', line.n);
+	struct slice		 name;
 	enum reply		 r;
 
 	if (has_controls(line)) {
 		verb_garbled(s, line, REPLY_BAD_BYTES);
 		return;
 	}
-	if (space != NULL)
-		name.n = space - line.p;
-	c.arg = trim(slice_make(line.p + name.n, line.n - name.n));
+	name = cut_name(line, &c);
 	if ((v = verb_find(name)) == NULL)
 		verb_garbled(s, line, REPLY_UNKNOWN);
 	else if (!(v->allowed & 1u << s->state))
@@ -517,52 +470,8 @@ verb_run(struct session *s, struct slice line)
 		    REPLY_NO_RCPT : REPLY_SEQUENCE, NULL, NULL);
 	else if ((r = v->parse(&c)) != REPLY_NONE)
 		refuse(s, v, &c, r);
+	else if (v->phase != PHASE_MAX && phase_filtered(s))
+		ask(s, v, line, &c);
 	else
 		v->run(s, &c);
-}
-
-/* What the queue makes of the message, or why it does not get it. */
-static void
-finish(struct session *s)
-{
-	static const enum reply	 refusals[] = {
-		[REFUSED_NOT]		= REPLY_NONE,
-		[REFUSED_SIZE]		= REPLY_TOO_BIG,
-		[REFUSED_LOOP]		= REPLY_LOOP,
-		[REFUSED_FORMAT]	= REPLY_NOT_A_MESSAGE,
-		[REFUSED_LINE]		= REPLY_BODY_LINE,
-		[REFUSED_TEMP]		= REPLY_TEMPFAIL,
-	};
-	enum reply	 r = refusals[s->tx->refusal];
-
-	if (r == REPLY_NONE && tx_commit(s->tx) == 0) {
-		wait_begin(s, WAITING_QUEUE);
-		return;
-	}
-	session_rollback(s);
-	session_reply(s, r == REPLY_NONE ? REPLY_TEMPFAIL : r, NULL, NULL);
-	session_enter(s, STATE_READY);
-}
-
-void
-verb_end_of_data(struct session *s)
-{
-	report_protocol_client(&s->source, SLICE("."));
-	finish(s);
-}
-
-/* A chunk that spoils the message ends it; those behind it have no transaction. */
-void
-verb_end_of_chunk(struct session *s)
-{
-	char	 size[24];
-
-	if (s->tx->chunk_last || s->tx->refusal != REFUSED_NOT) {
-		finish(s);
-		return;
-	}
-	snprintf(size, sizeof(size), "%llu",
-	    (unsigned long long)s->tx->chunk_size);
-	session_reply(s, REPLY_CHUNK, size, NULL);
-	session_enter(s, STATE_CHUNKS);
 }

@@ -16,6 +16,7 @@ struct waiters {
 };
 
 static struct waiters	 for_dns = { .head = TAILQ_HEAD_INITIALIZER(for_dns.head) };
+static struct waiters	 for_filters = { .head = TAILQ_HEAD_INITIALIZER(for_filters.head) };
 static struct waiters	 for_others = { .head = TAILQ_HEAD_INITIALIZER(for_others.head) };
 
 static void	timer_cb(evutil_socket_t, short, void *);
@@ -23,7 +24,8 @@ static void	timer_cb(evutil_socket_t, short, void *);
 static struct waiters *
 waiters_for(uint8_t what)
 {
-	return what == WAITING_DNS ? &for_dns : &for_others;
+	return what == WAITING_DNS ? &for_dns :
+	    what == WAITING_FILTER ? &for_filters : &for_others;
 }
 
 static uint64_t
@@ -46,7 +48,8 @@ set_timer(struct waiters *w)
 	struct session	*s = TAILQ_FIRST(&w->head);
 	struct timeval	 tv = { 0, 0 };
 
-	if (s == NULL)
+	/* Each filter has its own time. */
+	if (s == NULL || w == &for_filters)
 		return;
 	if (!event_initialized(&w->timer))
 		evtimer_assign(&w->timer, loop_base, timer_cb, w);

@@ -10,9 +10,14 @@ chats=${CHATS:-$(ls tests/smtp/*.chat)}
 plan $(($(for chat in $chats; do ls "${chat%.chat}".*; done | wc -l) + 4))
 
 make_cert
-for name in PORT_TLS PORT_REQUIRE PORT_SMTPS PORT_NO_DSN; do
+for name in PORT_TLS PORT_REQUIRE PORT_SMTPS PORT_NO_DSN PORT_AUTH PORT_AUTH_TLS; do
 	eval "$name=$(free_port)"
 done
+
+# Everybody's password is "secret".
+BCRYPT='$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW'
+SHA512='$6$rounds=1000$pipepost$XUTB8Enjsp5lrekRryP5.lPAQStfW/uYR3fbcTXEMZl1MerWEyNAf./BTzV.c4HVeSEGEPRvB0NYl4d97WWK5/'
+YESCRYPT='$y$j75$pipepost$TtsdsoSKC3T3RHZq5voZNme33XjUXTy9aftZRqU0/43'
 
 # conf: what all daemons here have; more is on standard input.
 conf()
@@ -26,6 +31,11 @@ conf()
 		listen on 127.0.0.1 port $PORT_REQUIRE tls-require pki "mx" hostname "mx.example.org"
 		listen on 127.0.0.1 port $PORT_SMTPS smtps pki "mx" hostname "mx.example.org"
 		listen on 127.0.0.1 port $PORT_NO_DSN no-dsn hostname "mx.example.org"
+		table users { alice = "$BCRYPT", "bob@example.org" = "$SHA512", "two words" = "$YESCRYPT", \
+		    broken = '\$7\$no-hash' }
+		listen on 127.0.0.1 port $PORT_AUTH tls pki "mx" auth <users> auth-clear local received-auth \
+		    hostname "mx.example.org"
+		listen on 127.0.0.1 port $PORT_AUTH_TLS tls pki "mx" auth-optional <users> hostname "mx.example.org"
 		smtp max-message-size 20480
 		smtp limit max-rcpt 5
 		smtp limit max-mails 10
@@ -52,6 +62,7 @@ play()
 	if perl tests/chat -c "$T/cert.pem" -r "$T/founding" -r "$T/newest" \
 	    -l plain="127.0.0.1:$PORT" -l tls="127.0.0.1:$PORT_TLS" \
 	    -l require="127.0.0.1:$PORT_REQUIRE" -l smtps="127.0.0.1:$PORT_SMTPS" \
+	    -l auth="127.0.0.1:$PORT_AUTH" -l auth_tls="127.0.0.1:$PORT_AUTH_TLS" \
 	    -l no_dsn="127.0.0.1:$PORT_NO_DSN" \
 	    -l socket="$SMTPD_CONTROL.submit" "$1" >"$T/out" 2>&1; then
 		pass "$1"

@@ -4,7 +4,7 @@
  * for who asked, smtp or queue; answers for relay, and for smtp about filters.
  * Channels are real.
  */
-/* objects: smtpd/condition.o smtpd/lookup.o smtpd/lookup_expand.o smtpd/lookup_nodes.o smtpd/lookup_include.o smtpd/lookup_value.o smtpd/lookup_match.o smtpd/lookup_local.o smtpd/lookup_relay.o smtpd/lookup_query.o smtpd/lookup_update.o smtpd/srs.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/loop.o smtpd/log.o smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/conf_filter.o smtpd/conf_rule.o */
+/* objects: smtpd/condition.o smtpd/lookup.o smtpd/lookup_hash.o smtpd/lookup_expand.o smtpd/lookup_nodes.o smtpd/lookup_include.o smtpd/lookup_value.o smtpd/lookup_match.o smtpd/lookup_local.o smtpd/lookup_relay.o smtpd/lookup_query.o smtpd/lookup_update.o smtpd/srs.o smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/loop.o smtpd/log.o smtpd/conf.o smtpd/conf_lex.o smtpd/conf_error.o smtpd/conf_value.o smtpd/conf_free.o smtpd/conf_listen.o smtpd/conf_pki.o smtpd/conf_table.o smtpd/conf_action.o smtpd/conf_match.o smtpd/conf_mta.o smtpd/conf_relay.o smtpd/conf_url.o smtpd/conf_proc.o smtpd/conf_smtp.o smtpd/conf_old.o smtpd/table.o smtpd/table_content.o smtpd/table_file.o smtpd/table_net.o smtpd/format.o smtpd/format_command.o smtpd/conf_filter.o smtpd/conf_rule.o */
 #include <sys/socket.h>
 
 #include <setjmp.h>
@@ -92,6 +92,7 @@ peer_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 		msgid = ipc_get_u32(msg);
 		serial = ipc_get_u32(msg);
 		result = ipc_get_u8(msg);
+		ipc_get_u32(msg);
 		say(p, "verdict %d %x %u %u of %u; ", (int)id, msgid, serial, result, ipc_get_u32(msg));
 		break;
 	case IPC_ANSWER:

@@ -50,13 +50,16 @@ tell(struct slice s)
 	told[n + s.n] = '\0';
 }
 
+static uint64_t	 expected_watchers = 5;
+
 void
-bus_lines(enum subsystem subsystem, enum dialect d, uint64_t first, uint64_t last,
-    struct slice text)
+bus_lines(enum subsystem subsystem, enum dialect d, uint64_t watchers, uint64_t first,
+    uint64_t last, struct slice text)
 {
 	char	 head[64];
 
 	assert_true(first <= last);
+	assert_int_equal(watchers, expected_watchers);
 	snprintf(head, sizeof(head), "%s %s: ", subsystem_names[subsystem], dialect_names[d]);
 	tell(slice_str(head));
 	tell(text);
@@ -127,6 +130,7 @@ send_text(struct end *e, enum subsystem s, struct slice text)
 	ipc_begin(e->theirs, IPC_REPORT);
 	ipc_put_u8(e->theirs, s);
 	ipc_put_u8(e->theirs, DIALECT_1);
+	ipc_put_u64(e->theirs, expected_watchers);
 	ipc_put_u64(e->theirs, 1);
 	ipc_put_u64(e->theirs, 2);
 	ipc_put_slice(e->theirs, text);
@@ -249,6 +253,7 @@ backlog_test(void **state)
 	unsigned		 i;
 
 	(void)state;
+	expected_watchers = 0;
 	TAILQ_INIT(&conf.procs);
 	TAILQ_INSERT_TAIL(&conf.procs, &proc, entry);
 	proc_conf = &conf;
