@@ -25,7 +25,7 @@ static void
 identified(struct osmtpd_ctx *ctx, const char *name)
 {
 	if (strcmp(name, "nobody.example") == 0)
-		osmtpd_filter_disconnect_enh(ctx, 5, 7, 1, "go away, %s", name);
+		osmtpd_filter_disconnect_enh(ctx, 4, 7, 1, "go away, %s", name);
 	else
 		osmtpd_filter_proceed(ctx);
 }
@@ -43,7 +43,7 @@ static void
 line(struct osmtpd_ctx *ctx, const char *text)
 {
 	if (strncmp(text, "Subject:", 8) == 0)
-		osmtpd_filter_dataline(ctx, "X-Decent: %s for %s via %s", ctx->mailfrom, ctx->rcptto[0], ctx->identity);
+		osmtpd_filter_dataline(ctx, "X-Decent: %s for %s", ctx->mailfrom, ctx->rcptto[0]);
 	osmtpd_filter_dataline(ctx, "%s", text);
 }
 
@@ -56,7 +56,7 @@ committed(struct osmtpd_ctx *ctx)
 int
 main(void)
 {
-	osmtpd_need(OSMTPD_NEED_MAILFROM | OSMTPD_NEED_RCPTTO | OSMTPD_NEED_IDENTITY);
+	osmtpd_need(OSMTPD_NEED_MAILFROM | OSMTPD_NEED_RCPTTO);
 	osmtpd_register_filter_connect(connected);
 	osmtpd_register_filter_ehlo(identified);
 	osmtpd_register_filter_mailfrom(sender);
