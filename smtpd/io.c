@@ -21,7 +21,6 @@
 #include "smtpd/loop.h"
 
 #define BUFFER		(256 * 1024)	/* read at once */
-#define SHORT		4096		/* input that is less may be a line, and no content */
 #define BACKED_UP	(64 * 1024)	/* output waiting: produce no more */
 #define LINGER		10		/* seconds for the last output */
 #define HURRY		30		/* seconds of silence after io_hurry() */
@@ -87,8 +86,7 @@ rearm(struct io *io)
 	io->events = what;
 	io->lingers = io->finishing;
 	/* Without a direction it is a timer only. */
-	event_assign(&io->ev, loop_base, io->fd, what | EV_PERSIST, event_cb,
-	    io);
+	event_assign(&io->ev, loop_base, io->fd, what | EV_PERSIST, event_cb, io);
 	event_add(&io->ev, io->finishing ? &linger : patience(io));
 }
 
@@ -133,8 +131,7 @@ connecting_socket(const struct sockaddr *to, const struct sockaddr *from)
 }
 
 int
-io_connect(struct io *io, const struct sockaddr *to, const struct sockaddr *from,
-    io_cb cb)
+io_connect(struct io *io, const struct sockaddr *to, const struct sockaddr *from, io_cb cb)
 {
 	int	 fd = connecting_socket(to, from);
 
@@ -163,26 +160,6 @@ connected(struct io *io)
 	io->connecting = false;
 	rearm(io);
 	io->cb(io, IO_CONNECTED);
-}
-
-const char *
-io_error(const struct io *io)
-{
-	const char	*why = io->handshake ? tls_error(io->tls) : NULL;
-
-	if (why != NULL)
-		return why;
-	return io->error != 0 ? strerror(io->error) : "connection closed";
-}
-
-void
-io_local(const struct io *io, struct sockaddr_storage *ss)
-{
-	socklen_t	 n = sizeof(*ss);
-
-	memset(ss, 0, n);
-	if (getsockname(io->fd, (struct sockaddr *)ss, &n) == -1)
-		ss->ss_family = AF_UNSPEC;
 }
 
 /* Reads what the peer still sent, or the close would reset our last reply away. */
@@ -215,7 +192,7 @@ io_close(struct io *io)
 	if (current == NULL && io->finishing)
 		linger(io);
 	close(io->fd);
-	free(io->in);
+	freezero(io->in, io->in_len);
 	free(io->out);
 	io->fd = -1;
 }
@@ -226,8 +203,7 @@ struct slice
 io_input(const struct io *io)
 {
 	if (io == current)
-		return slice_make(buffer + current_off,
-		    current_len - current_off);
+		return slice_make(buffer + current_off, current_len - current_off);
 	return slice_make(io->in, io->in_len);
 }
 
@@ -330,9 +306,8 @@ keep_rest(struct io *io)
 	}
 	memcpy(io->in, buffer + current_off, n);
 	io->in_len = n;
-	/* The first part of a line may be one of a password. */
-	if (n <= SHORT)
-		explicit_bzero(buffer + current_off, n);
+	/* It may be the first half of a password. */
+	explicit_bzero(buffer + current_off, n);
 }
 
 static void
@@ -359,10 +334,7 @@ readable(struct io *io)
 	}
 	if (io->in_len > 0)
 		memcpy(buffer, io->in, io->in_len);
-	if (io->in_len <= SHORT)
-		freezero(io->in, io->in_len);
-	else
-		free(io->in);
+	freezero(io->in, io->in_len);
 	io->in = NULL;
 	current = io;
 	current_off = 0;
@@ -568,15 +540,6 @@ io_start_tls(struct io *io, struct tls *ctx, const char *servername)
 	io->tls = ctx;
 	begin_handshake(io);
 	return 0;
-}
-
-size_t
-io_tls_text(const struct io *io, char *buf, size_t size)
-{
-	int	 n = snprintf(buf, size, "%s:%s:%d", tls_conn_version(io->tls),
-	    tls_conn_cipher(io->tls), tls_conn_cipher_strength(io->tls));
-
-	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
 static void

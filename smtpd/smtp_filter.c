@@ -328,7 +328,8 @@ filters_settled(void)
 	if (settled || loop_mono() - begun >= HANDSHAKE * SECOND)
 		return settled = true;
 	for (f = filters; f < filters + nfilters; f++)
-		if (f->conf != NULL && f->state != FILTER_UP)
+		if (f->conf != NULL && (f->nstarts == 0 ||
+		    f->state == FILTER_REGISTERING))
 			return false;
 	return settled = true;
 }

@@ -80,7 +80,7 @@ struct filter_proc {
 };
 
 void	filters_init(void);
-/* Has every filter registered, or had its time to? */
+/* Has every filter registered, failed, or had its time to? */
 bool	filters_settled(void);
 /* The bits of filters that are full: sessions that they watch are not read. */
 uint64_t filters_full(void);
