@@ -3,6 +3,8 @@
  * What filters say: registrations, decisions, data lines, reports, and all
  * that none of them may say.  smtp process.
  */
+#include <string.h>
+
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_filter.h"
 
@@ -102,7 +104,7 @@ decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 		question_end(q);
 		filter_strike(f, line, "the answer comes too late");
 	} else if ((why = unusable(a, q->phase)) != NULL) {
-		phase_spoiled(q);
+		phase_answered_wrongly(q);
 		filter_strike(f, line, why);
 	} else {
 		filter_answered(f, q);
@@ -136,14 +138,26 @@ reports(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 		filter_strike(f, line, "there is no such session");
 }
 
-/* What is wrong with a line that names an open question spoils that question. */
+static bool
+is_decision(struct slice line)
+{
+	return line.n >= 14 && memcmp(line.p, "filter-result|", 14) == 0;
+}
+
+/*
+ * What is wrong with a line that names an open question spoils that question.
+ * If it was to be the answer, no other will come; where there are no tokens, the
+ * next one is that to the next question.
+ */
 static void
 malformed(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
 	struct session	*s = a->session == 0 ? NULL : session_find(a->session);
 	struct question	*q = s == NULL ? NULL : question_find(f, s, a->token);
 
-	if (q != NULL && q->open)
+	if (q != NULL && q->phase != PHASE_DATA_LINE && is_decision(line))
+		phase_answered_wrongly(q);
+	else if (q != NULL && q->open)
 		phase_spoiled(q);
 	filter_strike(f, line, a->error);
 }

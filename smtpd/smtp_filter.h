@@ -143,6 +143,8 @@ void	phase_decided(struct question *, enum decision, struct slice param);
 void	phase_late(struct question *);
 /* The filter said something that spoils the phase: it is refused for now. */
 void	phase_spoiled(struct question *);
+/* Its answer was none, and no other is to come. */
+void	phase_answered_wrongly(struct question *);
 
 /* -- data lines: smtp_stream.c -- */
 

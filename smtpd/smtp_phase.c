@@ -467,6 +467,19 @@ phase_spoiled(struct question *q)
 }
 
 void
+phase_answered_wrongly(struct question *q)
+{
+	struct session	*s = q->session;
+	bool		 heard = q->open && !q->filter->shadow;
+
+	question_end(q);
+	if (!heard)
+		return;
+	s->asking->question = NULL;
+	fail(s);
+}
+
+void
 phase_condition(uint64_t id, uint32_t serial, enum held held)
 {
 	struct session	*s = session_find(id);
