@@ -185,6 +185,8 @@ smtpd_conf <"$T/conf"
 sed -i '/^listen on socket$/d' "$T/smtpd.conf"
 ok "the daemon starts" smtpd_start
 [ $tests_failed -eq 0 ] || exit 1
+named() { [ -n "$(child smtp)" ]; }
+wait_for "$PATIENCE" named
 before=$(child smtp)
 
 # mail LISTENER OPTIONS... <MESSAGE

@@ -9,6 +9,10 @@
 . tests/lib.sh
 command -v python3 >/dev/null || skip_all "no python3"
 
+# The daemon lets nobody in before all are ready, but waits for none longer than 30 s.
+PATIENCE=$((PATIENCE + 40))
+export PATIENCE
+
 cases=${CASES:-$(cd tests/filters/contain && ls | sed 's/\.case$//')}
 plan $(($(echo "$cases" | wc -w) + 7))
 AT_ONCE=${AT_ONCE:-8}
@@ -91,6 +95,8 @@ conf >"$T/conf"
 smtpd_conf <"$T/conf"
 ok "the daemon starts" smtpd_start
 [ $tests_failed -eq 0 ] || exit 1
+named() { [ -n "$(child smtp)" ]; }
+wait_for "$PATIENCE" named
 before=$(child smtp)
 
 chat() { perl tests/chat -l plain="127.0.0.1:$(cat "$T/$1.port")" "$T/$2" >"$T/$1.out" 2>&1; }
@@ -113,7 +119,6 @@ play()
 	done
 }
 
-# The filters have begun when one of them lets through.
 set --
 for c in $cases; do
 	set -- "$@" "$c"

@@ -145,6 +145,8 @@ done
 smtpd_conf <"$T/conf"
 ok "the daemon starts" smtpd_start
 [ $tests_failed -eq 0 ] || exit 1
+named() { [ -n "$(child smtp)" ]; }
+wait_for "$PATIENCE" named
 before=$(child smtp)
 : >"$T/stream"
 
