@@ -10,6 +10,7 @@ SBINDIR =	$(PREFIX)/sbin
 MANDIR =	$(PREFIX)/share/man
 LIBEXECDIR =	$(PREFIX)/libexec/smtpd
 EXAMPLEDIR =	$(PREFIX)/share/examples/pipepost
+BRIDGEDIR =	$(PREFIX)/share/pipepost
 SYSCONFDIR =	/etc
 SPOOLDIR =	/var/spool/smtpd
 CONTROLSOCK =	/var/run/smtpd.sock
@@ -32,13 +33,21 @@ SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 libcrypt 2>/de
 		    echo -levent -ltls -lcrypto -lidn2 -lcrypt
 CRYPT_LIBS !=	pkg-config --libs libcrypt 2>/dev/null || echo -lcrypt
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
+TLS_LIBS !=	pkg-config --libs libtls 2>/dev/null || echo -ltls
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
+# Where the python3 that a proc finds looks for packages under PREFIX; if nowhere,
+# the package lies beside the other bridges.
+PYTHONDIR !=	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		    python3 -c 'import site, sys; print([d for d in [*site.getsitepackages(), \
+		    sys.argv[2]] if d.startswith((sys.argv[1] + "/lib/", sys.argv[2]))][0])' \
+		    "$(PREFIX)" "$(BRIDGEDIR)" 2>/dev/null || echo "$(BRIDGEDIR)"
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
 
 CPP_ALL =	-I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		-DSYSCONFDIR='"$(SYSCONFDIR)"' -DSPOOLDIR='"$(SPOOLDIR)"' \
 		-DCONTROLSOCK='"$(CONTROLSOCK)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' \
 		-DSBINDIR='"$(SBINDIR)"' -DEMPTYDIR='"$(EMPTYDIR)"' \
+		-DBRIDGEDIR='"$(BRIDGEDIR)"' \
 		$(LIB_CFLAGS)
 CC_ALL =	-std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes \
 		-fPIE -MMD -MP $(CPP_ALL)
@@ -52,6 +61,10 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
+		lib/drive.o lib/drive_ask.o lib/drive_command.o \
+		lib/drive_compare.o lib/drive_content.o lib/drive_derive.o \
+		lib/drive_filter.o lib/drive_note.o lib/drive_play.o \
+		lib/drive_report.o lib/drive_session.o \
 		lib/filter_parse.o lib/filter_table.o lib/filter_write.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
@@ -61,7 +74,8 @@ LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/hold.o lib/input.o lib/join.o lib/join_msg.o \
 		lib/join_parse.o lib/join_queue.o lib/join_text.o lib/join_tx.o \
 		lib/join_write.o lib/linebuf.o lib/nearest.o lib/ordered.o \
-		lib/outbuf.o lib/report_list.o lib/report_name.o lib/report_parse.o \
+		lib/outbuf.o lib/replay_body.o lib/replay_dialog.o \
+		lib/replay_diff.o lib/replay_tape.o lib/replay_text.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
 		lib/sasl.o \
@@ -73,6 +87,9 @@ LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
 		lib/dns_flight.o lib/dns_hosts.o lib/dns_name.o \
 		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o lib/fcrdns_show.o
+
+# Likewise: it needs libtls.
+TLS_OBJS =	lib/replay_conn.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
@@ -131,8 +148,11 @@ SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smt
 		smtpd/table_net.o
 SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline.o
 
-TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
+SMTPCTL_OBJS =	smtpd/smtpctl.o smtpd/smtpctl_encrypt.o
+
+TOOLS =		bin/rptcut bin/rptdrive bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
 DNS_TOOLS =	bin/fcrdns
+TLS_TOOLS =	bin/rptreplay
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
@@ -141,16 +161,18 @@ FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 MANUALS !=	ls man/*.[1-9]
 EXAMPLES =	examples/smtpd.conf examples/relay.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
-PIPELINES !=	ls examples/recipes/* examples/dashboard/*
+PIPELINES !=	ls examples/recipes/* examples/dashboard/* examples/filters/*
+BRIDGES =	lib/bridge/filter.sh lib/bridge/filter.awk lib/bridge/filter-awk
+PYTHON_BRIDGE =	lib/bridge/opensmtpd/__init__.py lib/bridge/opensmtpd/py.typed
 
 LOAD =		tests/bench/smtp_load tests/bench/dns_front
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
 QUEUE_BENCH =	tests/bench/queue_bench
 
-PROGRAMS =	$(DAEMON) $(TOOLS) $(DNS_TOOLS)
-OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(SMTPD_OBJS)
-ALL_OBJS =	$(OBJS) smtpd/smtpctl.o $(SENDMAIL_OBJS) $(TOOLS:=.o) \
-		$(DNS_TOOLS:=.o) $(UNIT:=.o)
+PROGRAMS =	$(DAEMON) $(TOOLS) $(DNS_TOOLS) $(TLS_TOOLS)
+OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(TLS_OBJS) $(SMTPD_OBJS)
+ALL_OBJS =	$(OBJS) $(SMTPCTL_OBJS) $(SENDMAIL_OBJS) $(TOOLS:=.o) \
+		$(DNS_TOOLS:=.o) $(TLS_TOOLS:=.o) $(UNIT:=.o)
 FUZZ_OBJS =	$(FUZZ:=.o)
 
 A =		build/asan
@@ -180,8 +202,9 @@ smtpd/smtpd: $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPD_OBJS) $(DNS_OBJS) build/lib.a \
 	    $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
 
-smtpd/smtpctl: smtpd/smtpctl.o build/lib.a
-	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o build/lib.a $(BSD_LIBS)
+smtpd/smtpctl: $(SMTPCTL_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SMTPCTL_OBJS) build/lib.a \
+	    $(CRYPT_LIBS) $(BSD_LIBS)
 
 smtpd/sendmail: $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $(SENDMAIL_OBJS) smtpd/submit.o build/lib.a \
@@ -192,6 +215,10 @@ $(TOOLS): $(TOOLS:=.o) build/lib.a
 
 $(DNS_TOOLS): $(DNS_TOOLS:=.o) $(DNS_OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(DNS_OBJS) build/lib.a $(DNS_LIBS) \
+	    $(BSD_LIBS)
+
+$(TLS_TOOLS): $(TLS_TOOLS:=.o) $(TLS_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(TLS_OBJS) build/lib.a $(TLS_LIBS) \
 	    $(BSD_LIBS)
 
 # A test says in its source which objects beyond lib it needs.
@@ -215,8 +242,9 @@ $(A)/smtpd/smtpd: $(SMTPD_OBJS:%=$(A)/%) $(DNS_OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $(SMTPD_OBJS:%=$(A)/%) $(DNS_OBJS:%=$(A)/%) \
 	    $(A)/lib.a $(SMTPD_LIBS) $(DNS_LIBS) $(BSD_LIBS)
 
-$(A)/smtpd/smtpctl: $(A)/smtpd/smtpctl.o $(A)/lib.a
-	$(CC) $(ASAN) -pie -o $@ $@.o $(A)/lib.a $(BSD_LIBS)
+$(A)/smtpd/smtpctl: $(SMTPCTL_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $(SMTPCTL_OBJS:%=$(A)/%) $(A)/lib.a \
+	    $(CRYPT_LIBS) $(BSD_LIBS)
 
 $(A)/smtpd/sendmail: $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $(SENDMAIL_OBJS:%=$(A)/%) $(A)/smtpd/submit.o \
@@ -227,6 +255,10 @@ $(TOOLS:%=$(A)/%): $(TOOLS:%=$(A)/%.o) $(A)/lib.a
 
 $(DNS_TOOLS:%=$(A)/%): $(DNS_TOOLS:%=$(A)/%.o) $(DNS_OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o $(DNS_OBJS:%=$(A)/%) $(A)/lib.a $(DNS_LIBS) \
+	    $(BSD_LIBS)
+
+$(TLS_TOOLS:%=$(A)/%): $(TLS_TOOLS:%=$(A)/%.o) $(TLS_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $@.o $(TLS_OBJS:%=$(A)/%) $(A)/lib.a $(TLS_LIBS) \
 	    $(BSD_LIBS)
 
 $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
@@ -278,6 +310,9 @@ bench-queue: $(QUEUE_BENCH)
 bench-tools: all $(BENCH)
 	sh tests/bench/tools
 
+bench-replay: all $(LOAD)
+	sh tests/bench/replay
+
 bench-fcrdns: all $(LOAD)
 	sh tests/bench/fcrdns
 
@@ -296,7 +331,7 @@ install: all
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(EXAMPLEDIR)
 	for p in $(DAEMON); do \
 	    install -m 755 $$p $(DESTDIR)$(SBINDIR)/ || exit; done
-	for p in $(TOOLS) $(DNS_TOOLS); do \
+	for p in $(TOOLS) $(DNS_TOOLS) $(TLS_TOOLS); do \
 	    install -m 755 $$p $(DESTDIR)$(BINDIR)/ || exit; done
 	for p in $(MANUALS); do \
 	    d=$(DESTDIR)$(MANDIR)/man$${p##*.} && mkdir -p $$d && \
@@ -307,16 +342,19 @@ install: all
 	for p in $(PIPELINES); do \
 	    d=$(DESTDIR)$(EXAMPLEDIR)/$${p#examples/} && mkdir -p $${d%/*} && \
 	    cp $$p $$d || exit; done
+	mkdir -p $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd
+	cp $(BRIDGES) $(DESTDIR)$(BRIDGEDIR)/
+	cp $(PYTHON_BRIDGE) $(DESTDIR)$(PYTHONDIR)/opensmtpd/
 	chgrp _smtpq $(DESTDIR)$(SBINDIR)/sendmail 2>/dev/null && \
 	    chmod 2755 $(DESTDIR)$(SBINDIR)/sendmail || \
 	    echo "sendmail is to be set-group-ID _smtpq: see sendmail(8)"
 
 uninstall:
 	for p in $(DAEMON); do rm -f $(DESTDIR)$(SBINDIR)/$${p##*/}; done
-	for p in $(TOOLS) $(DNS_TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
+	for p in $(TOOLS) $(DNS_TOOLS) $(TLS_TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
 	for p in $(MANUALS); do \
 	    p=$${p##*/}; rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
-	rm -rf $(DESTDIR)$(EXAMPLEDIR)
+	rm -rf $(DESTDIR)$(EXAMPLEDIR) $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd
 
 clean:
 	rm -rf build demo

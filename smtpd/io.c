@@ -21,7 +21,6 @@
 #include "smtpd/loop.h"
 
 #define BUFFER		(256 * 1024)	/* read at once */
-#define SHORT		4096		/* input that is less may be a line, and no content */
 #define BACKED_UP	(64 * 1024)	/* output waiting: produce no more */
 #define LINGER		10		/* seconds for the last output */
 #define HURRY		30		/* seconds of silence after io_hurry() */
@@ -87,8 +86,7 @@ rearm(struct io *io)
 	io->events = what;
 	io->lingers = io->finishing;
 	/* Without a direction it is a timer only. */
-	event_assign(&io->ev, loop_base, io->fd, what | EV_PERSIST, event_cb,
-	    io);
+	event_assign(&io->ev, loop_base, io->fd, what | EV_PERSIST, event_cb, io);
 	event_add(&io->ev, io->finishing ? &linger : patience(io));
 }
 
@@ -133,8 +131,7 @@ connecting_socket(const struct sockaddr *to, const struct sockaddr *from)
 }
 
 int
-io_connect(struct io *io, const struct sockaddr *to, const struct sockaddr *from,
-    io_cb cb)
+io_connect(struct io *io, const struct sockaddr *to, const struct sockaddr *from, io_cb cb)
 {
 	int	 fd = connecting_socket(to, from);
 
@@ -195,7 +192,7 @@ io_close(struct io *io)
 	if (current == NULL && io->finishing)
 		linger(io);
 	close(io->fd);
-	free(io->in);
+	freezero(io->in, io->in_len);
 	free(io->out);
 	io->fd = -1;
 }
@@ -206,8 +203,7 @@ struct slice
 io_input(const struct io *io)
 {
 	if (io == current)
-		return slice_make(buffer + current_off,
-		    current_len - current_off);
+		return slice_make(buffer + current_off, current_len - current_off);
 	return slice_make(io->in, io->in_len);
 }
 
@@ -310,9 +306,8 @@ keep_rest(struct io *io)
 	}
 	memcpy(io->in, buffer + current_off, n);
 	io->in_len = n;
-	/* The first part of a line may be one of a password. */
-	if (n <= SHORT)
-		explicit_bzero(buffer + current_off, n);
+	/* It may be the first half of a password. */
+	explicit_bzero(buffer + current_off, n);
 }
 
 static void
@@ -339,10 +334,7 @@ readable(struct io *io)
 	}
 	if (io->in_len > 0)
 		memcpy(buffer, io->in, io->in_len);
-	if (io->in_len <= SHORT)
-		freezero(io->in, io->in_len);
-	else
-		free(io->in);
+	freezero(io->in, io->in_len);
 	io->in = NULL;
 	current = io;
 	current_off = 0;

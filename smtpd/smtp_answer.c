@@ -77,7 +77,7 @@ unusable(const struct filter_answer *a, enum phase phase)
 	switch (a->decision) {
 	case DECISION_REJECT:
 	case DECISION_DISCONNECT:
-		return filter_refusal_valid(a->param) ? NULL : "no reply that refuses, \"550 text\"";
+		return filter_refusal_valid(a->param) ? NULL : "its parameter is no reply that refuses, as \"550 text\"";
 	case DECISION_REWRITE:
 		return has_controls(a->param) ? "control characters cannot stand in a command" : NULL;
 	case DECISION_JUNK:

@@ -18,13 +18,14 @@
 #include "lib/nearest.h"
 #include "lib/nitems.h"
 #include "smtpd/control.h"
+#include "smtpd/smtpctl_encrypt.h"
 
 #define WORDS	2
 
 static const struct command {
 	const char	*words[WORDS];
 	enum control_command command;
-	enum { NO_ID, ID, ID_OR_ALL, NAME } id;	/* one follows */
+	enum { NO_ID, ID, ID_OR_ALL, NAME, STRING } id;	/* one follows; STRING: if any */
 } commands[] = {	/* a command of one word stands behind those that begin with it */
 	{ { "show", "queue" },		CONTROL_QUEUE,		NO_ID },
 	{ { "show", "message" },	CONTROL_MESSAGE,	ID },
@@ -39,6 +40,7 @@ static const struct command {
 	{ { "resume", "mta" },		CONTROL_RESUME_MTA,	NO_ID },
 	{ { "resume", NULL },		CONTROL_RESUME,		ID },
 	{ { "update", "table" },	CONTROL_UPDATE_TABLE,	NAME },
+	{ { "encrypt", NULL },		CONTROL_MAX,		STRING },	/* nobody is asked */
 	{ { "dump", NULL },		CONTROL_DUMP,		NO_ID },
 	{ { "stop", NULL },		CONTROL_STOP,		NO_ID },
 };
@@ -47,6 +49,7 @@ static const char *const	 id_names[] = {
 	[ID]		= " id",
 	[ID_OR_ALL]	= " id|all",
 	[NAME]		= " name",
+	[STRING]	= " [string]",
 };
 
 static noreturn void
@@ -55,8 +58,9 @@ usage(void)
 	size_t	 i;
 
 	for (i = 0; i < nitems(commands); i++)
-		fprintf(stderr, "%s smtpctl [-s socket] %s%s%s%s\n",
-		    i == 0 ? "usage:" : "      ", commands[i].words[0],
+		fprintf(stderr, "%s smtpctl %s%s%s%s%s\n",
+		    i == 0 ? "usage:" : "      ", commands[i].id == STRING ? "" :
+		    "[-s socket] ", commands[i].words[0],
 		    commands[i].words[1] != NULL ? " " : "",
 		    commands[i].words[1] != NULL ? commands[i].words[1] : "",
 		    commands[i].id != NO_ID ? id_names[commands[i].id] : "");
@@ -134,7 +138,7 @@ parse(int argc, char *argv[])
 	if (c == commands + nitems(commands))
 		no_command(argc, argv);
 	n = length(c);
-	if (c->id != NO_ID && argc == n) {
+	if (c->id != NO_ID && c->id != STRING && argc == n) {
 		warnx("%s is missing behind \"%s\"", c->id == NAME ? "a name" : "an id",
 		    argv[argc - 1]);
 		usage();
@@ -144,6 +148,8 @@ parse(int argc, char *argv[])
 		usage();
 	}
 	r.command = c->command;
+	if (c->id == STRING)
+		exit(smtpctl_encrypt(argv[n]));
 	if (c->id == NAME) {
 		if (strlcpy(r.name, argv[n], sizeof(r.name)) >= sizeof(r.name))
 			errx(2, "%s: longer than a name may be", argv[n]);

@@ -27,8 +27,8 @@ is "$(grep -nE '#[ 	]*if(n?def)?[ 	].*__(linux|OpenBSD|FreeBSD|APPLE)' lib/*.[ch
 # What a file of one process includes of another, by the prefixes of their names.
 strangers()
 {
-	for process in parent smtp lookup dns queue relay deliver; do
-		others=$(echo parent smtp lookup dns queue relay deliver | tr ' ' '\n' |
+	for process in parent smtp lookup dns queue relay auth deliver; do
+		others=$(echo parent smtp lookup dns queue relay auth deliver | tr ' ' '\n' |
 		    grep -vx $process | paste -sd '|' -)
 		grep -nE "^#include \"smtpd/($others)[_.]" smtpd/$process.[ch] smtpd/${process}_*.[ch] 2>/dev/null
 	done

@@ -77,12 +77,12 @@ cat >expected <<'END'
 2018-11-09 08:00:32 in    00000000 report-gap      12 lines lost from 2018-11-09 08:00:00 to 2018-11-09 08:00:31
 2018-11-09 08:00:32 queue 00000000 report-gap      1 lines lost from 1970-01-01 00:00:00 to 1970-01-01 00:00:00
 2018-11-09 08:00:32 out   1f       link-failed     192.0.2.25:25 Connection refused
-2018-11-09 08:00:32 queue 00000000 envelope-delivered f84306b34f388082 to <a@b> by maildir after 0.002500 s 1 attempts
-2018-11-09 08:00:32 queue 00000000 envelope-delivered f84306b34f388082 to <a@b> by relay IPv6:2001:db8::25:25 after 60 s 2 attempts 250 a|b
-2018-11-09 08:00:32 queue 00000000 envelope-deferred f84306b34f388082 to <a\174b@b> by relay 192.0.2.25:25 after 0.25 s 1 attempts next 2018-11-09 08:05:32 450 4.2.1 later
-2018-11-09 08:00:32 queue 00000000 envelope-failed f84306b34f388082 to <a@b> by lmtp unix:/run/lmtp after 0.25 s 1 attempts 550 5.1.1 no
-2018-11-09 08:00:32 queue 00000000 envelope-expired f84306b34f388082 to <a@b> by mda after 345600.000000 s 99 attempts
-2018-11-09 08:00:32 queue 00000000 envelope-removed f84306b34f388082 to <a@b> by relay after 12.5 s 3 attempts removed by the administrator
+2018-11-09 08:00:32 queue 00000000 envelope-delivered f84306b34f388082 to <a@b> by maildir after 0.002500 s attempt 1
+2018-11-09 08:00:32 queue 00000000 envelope-delivered f84306b34f388082 to <a@b> by relay IPv6:2001:db8::25:25 after 60 s attempt 2 250 a|b
+2018-11-09 08:00:32 queue 00000000 envelope-deferred f84306b34f388082 to <a\174b@b> by relay 192.0.2.25:25 after 0.25 s attempt 1 next 2018-11-09 08:05:32 450 4.2.1 later
+2018-11-09 08:00:32 queue 00000000 envelope-failed f84306b34f388082 to <a@b> by lmtp unix:/run/lmtp after 0.25 s attempt 1 550 5.1.1 no
+2018-11-09 08:00:32 queue 00000000 envelope-expired f84306b34f388082 to <a@b> by mda after 345600.000000 s attempt 99
+2018-11-09 08:00:32 queue 00000000 envelope-removed f84306b34f388082 to <a@b> by relay after 12.5 s attempt 3 removed by the administrator
 2018-11-09 08:00:32 queue 00000000 message-bounce  f84306b3 failed by 0badcafe to <sender@example.org>
 2018-11-09 08:00:32 stats 00000000 counter         smtp.connections 42
 2018-11-09 08:00:32 stats 00000000 gauge           queue.envelopes 7
@@ -90,7 +90,7 @@ END
 rptfmt -u log >got
 same got expected "every event"
 awk -F '|' '{ print $5 }' log | sort -u >shown
-rptcut -l | awk -F '\t' '$1 == "event" && $2 !~ /-summary$/ { print $2 }' | sort >known
+rptcut -l | awk -F '\t' '$1 == "event" && $2 !~ /-summary$|^replay-/ { print $2 }' | sort >known
 same shown known "the table has no other that a daemon writes"
 for sample in "$SAMPLES"/*.log; do
 	is "$(rptfmt -u "$sample" | wc -l)" "$(grep -c '^report|' "$sample")" \
@@ -149,11 +149,13 @@ cat >derived <<'END'
 report|0.7|1541750432.500000|smtp-in|tx-summary|c73c0aff0dfb6250|f84306b3|commit|1541750430.000000|2.500000|192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass|EHLO|cl%7Cient|TLSv1.3:AES:256||<>|a%2Cb@example.org,c@example.net|ok,permfail|f84306b300000001,|301||rcpt-to:proceed|gap|250 2.0.0 Ok
 report|0.7|1541750432.600000|smtp-in|link-summary|c73c0aff0dfb6250|disconnect|1541750430.000000|2.500000|192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass||||alice|1|4|2|1|1|301|
 report|0.7|1541750433.000000|smtp-out|msg-summary|c73c0aff0dfb6250|f84306b3|failed|1541750430.000000|a@example.org|b@example.org,c@example.org|delivered,failed|1.5,2|1,2|f84306b300000001,f84306b300000002|
+report|0.7|1541750433.000000|smtp-in|replay-diff|c73c0aff0dfb6250|differs|MAIL FROM:<a%7Cb@example.org>|550 5.7.1 c%2Cd@example.net, no|250 2.0.0 Ok
 END
 is "$(rptfmt -T '' derived)" \
     'in    c73c0aff tx-summary      f84306b3 commit from <> to <a,b@example.org, c@example.net> ok, permfail 301 bytes TLSv1.3 in 2.500000 s
 in    c73c0aff link-summary    disconnect 192.0.2.1:40 mail.example.org fcrdns pass 1 transactions 1 commits in 2.500000 s
-out   c73c0aff msg-summary     f84306b3 failed from <a@example.org> to <b@example.org, c@example.org> delivered, failed after 1.5, 2 s 1, 2 attempts' \
+out   c73c0aff msg-summary     f84306b3 failed from <a@example.org> to <b@example.org, c@example.org> delivered, failed after 1.5, 2 s attempt 1, 2
+in    c73c0aff replay-diff     differs "MAIL FROM:<a|b@example.org>" expected: 550 5.7.1 c,d@example.net, no; got: 250 2.0.0 Ok' \
     "derived events"
 rptcut -l | awk -F '\t' '$1 == "event" { print $2 }' | sort >known
 { rptcut -f event log; rptcut -f event derived; } | sort -u >shown
@@ -162,8 +164,8 @@ same shown known "log and derived have every event"
 # -- times --
 cut -d '|' -f 5 derived >events
 is "$(rptfmt -r derived | cut -c 1-18 | paste -sd ,)" \
-    "    0.000000 in   ,    0.100000 in   ,    0.500000 out  " "-r for people"
-is "$(rptfmt -i -p '%{time}' derived | paste -sd ,)" "0.000000,0.100000,0.400000" "-i"
+    "    0.000000 in   ,    0.100000 in   ,    0.500000 out  ,    0.500000 in   " "-r for people"
+is "$(rptfmt -i -p '%{time}' derived | paste -sd ,)" "0.000000,0.100000,0.400000,0.000000" "-i"
 is "$({ sed -n 3p derived; sed -n 1p derived; } | rptfmt -r -p '%{time} %{begin}' | paste -sd ,)" \
     "0.000000 -3.000000,-0.500000 -3.000000" "-r of what was before the first"
 is "$({ sed -n 3p derived; sed -n 1p derived; } | rptfmt -i -j | cut -c 1-33 | paste -sd ,)" \
@@ -171,7 +173,7 @@ is "$({ sed -n 3p derived; sed -n 1p derived; } | rptfmt -i -j | cut -c 1-33 | p
 is "$(rptfmt -u -T '"%H"' -j derived | cut -c 1-31 | sed 1q)" \
     '{"version":"0.7","time":"\"08\"' "-T is a text in JSON"
 is "$(rptfmt -u -T '%H:%M:%S.%N' -t -f time,begin derived | paste -sd ,)" \
-    "time	begin,08:00:32.500000	08:00:30.000000,08:00:32.600000	08:00:30.000000,08:00:33.000000	08:00:30.000000" \
+    "time	begin,08:00:32.500000	08:00:30.000000,08:00:32.600000	08:00:30.000000,08:00:33.000000	08:00:30.000000,08:00:33.000000	" \
     "-T of every time"
 
 # -- programs: JSON is read by another --
@@ -204,13 +206,14 @@ event,recipient,identity,size
 tx-summary,"a%2Cb@example.org,c@example.net",cl|ient,301
 link-summary,,,
 msg-summary,"b@example.org,c@example.org",,
+replay-diff,,,
 END
 rptfmt -c -f event,recipient,identity,size derived >got
 same got expected "-c"
 is "$(printf 'report|0.7|0|smtp-in|protocol-client|1f|a "b", c\n' | rptfmt -c -e none -f command,reply | sed 1d)" \
     '"a ""b"", c",none' "-c: quotes are doubled; -e"
 is "$(rptfmt -t -f event,recipient.domain,src.ip derived | tr '\t' '!' | paste -sd ,)" \
-    "event!recipient.domain!src.ip,tx-summary!example.org,example.net!192.0.2.1,link-summary!!192.0.2.1,msg-summary!example.org,example.org!" \
+    "event!recipient.domain!src.ip,tx-summary!example.org,example.net!192.0.2.1,link-summary!!192.0.2.1,msg-summary!example.org,example.org!,replay-diff!!" \
     "-t"
 is "$(rptfmt -t hostile | tr '\t' '\n' | wc -l)" "$(($(rptcut -l | grep -c '^field') * 2))" \
     "-t: all fields where none are named, and no TAB in a value"
@@ -372,7 +375,7 @@ printf 'report|0.7|0|smtp-in|timeout|1f\n' | rptfmt -P usual.prom
 is "$(sed 's/ [0-9]*$//' odd.prom)" "$(sed 's/ [0-9]*$//' usual.prom)" "no line makes labels"
 is "$(grep -c ',result="other"} 1$' odd.prom)" 1 "what nobody knows is \"other\""
 sed 's/|commit|/||/' derived | rptfmt -P odd.prom
-is "$(grep -c '^rpt_status_total.* [1-9]' odd.prom)" 2 "a status that is absent is none"
+is "$(grep -c '^rpt_status_total.* [1-9]' odd.prom)" 3 "a status that is absent is none"
 rptfmt -P live.prom:1 <fifo &
 exec 3>fifo
 sed -n 1p log >&3
