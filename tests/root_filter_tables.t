@@ -28,7 +28,6 @@ action "local" maildir
 match from any for any action "local"
 CONF
 ok "starts as root" smtpd_start
-is "$(readlink "/proc/$(child smtp)/root")" /var/empty "smtp sees no file"
 
 said()	# SENDER: the replies to EHLO and MAIL
 {
@@ -42,6 +41,7 @@ said()	# SENDER: the replies to EHLO and MAIL
 }
 is "$(said a@good.example)" "250 250" "who is in one table and not in the other"
 is "$(said a@bad.example)" "250 550" "who is in both"
+is "$(readlink "/proc/$(child smtp)/root")" /var/empty "smtp sees no file"
 table clients 640 192.0.2.1
 is "$("$SMTPCTL" update table clients)" "table clients: 1 entries" "another table"
 is "$(said a@good.example)" "550 503" "holds at once"
