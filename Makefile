@@ -165,7 +165,7 @@ PIPELINES !=	ls examples/recipes/* examples/dashboard/* examples/filters/*
 BRIDGES =	lib/bridge/filter.sh lib/bridge/filter.awk lib/bridge/filter-awk
 PYTHON_BRIDGE =	lib/bridge/opensmtpd/__init__.py lib/bridge/opensmtpd/py.typed
 
-LOAD =		tests/bench/smtp_load tests/bench/dns_front
+LOAD =		tests/bench/smtp_load tests/bench/dns_front tests/bench/filter_echo
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
 QUEUE_BENCH =	tests/bench/queue_bench
 
@@ -301,6 +301,9 @@ kill: all $(LOAD)
 
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
+
+bench-filters: all $(LOAD)
+	sh tests/bench/filters
 
 bench-queue: $(QUEUE_BENCH)
 	$(QUEUE_BENCH) -l 100000 10000 2>/dev/null
