@@ -19,6 +19,9 @@ registers(struct filter_proc *f, const struct filter_answer *a)
 			f->phases |= 1u << a->phase;
 		return;
 	}
+	/* Of others no session tells: that is what `report` is for. */
+	if (a->subsystem > SUBSYSTEM_SMTP_OUT)
+		return;
 	events = &f->events[a->subsystem == SUBSYSTEM_SMTP_OUT];
 	*events |= a->event == EV_MAX ? UINT64_MAX : (uint64_t)1 << a->event;
 }
