@@ -63,6 +63,10 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
+		lib/drive.o lib/drive_ask.o lib/drive_command.o \
+		lib/drive_compare.o lib/drive_content.o lib/drive_derive.o \
+		lib/drive_filter.o lib/drive_note.o lib/drive_play.o \
+		lib/drive_report.o lib/drive_session.o \
 		lib/filter_parse.o lib/filter_table.o lib/filter_write.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
@@ -148,7 +152,7 @@ SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline
 
 SMTPCTL_OBJS =	smtpd/smtpctl.o smtpd/smtpctl_encrypt.o
 
-TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
+TOOLS =		bin/rptcut bin/rptdrive bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
 DNS_TOOLS =	bin/fcrdns
 TLS_TOOLS =	bin/rptreplay
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
@@ -163,7 +167,7 @@ PIPELINES !=	ls examples/recipes/* examples/dashboard/* examples/filters/*
 BRIDGES =	lib/bridge/filter.sh lib/bridge/filter.awk lib/bridge/filter-awk
 PYTHON_BRIDGE =	lib/bridge/opensmtpd/__init__.py lib/bridge/opensmtpd/py.typed
 
-LOAD =		tests/bench/smtp_load tests/bench/dns_front
+LOAD =		tests/bench/smtp_load tests/bench/dns_front tests/bench/filter_echo
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
 QUEUE_BENCH =	tests/bench/queue_bench
 
@@ -304,6 +308,9 @@ filter-random: $(DAEMON:%=$(A)/%)
 
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
+
+bench-filters: all $(LOAD)
+	sh tests/bench/filters
 
 bench-queue: $(QUEUE_BENCH)
 	$(QUEUE_BENCH) -l 100000 10000 2>/dev/null

@@ -153,6 +153,8 @@ struct tx;
  */
 int	stream_open(struct tx *);
 void	stream_free(struct stream *);
+/* What we add on top: it goes to the filters with what comes first.  -1: no memory. */
+int	stream_begin(struct stream *, const char *text);
 /* Content as it is stored, any piece of it; it comes out by content_line(). */
 void	stream_feed(struct stream *, const char *, size_t);
 /* No more is to come; true if all filters have ended, else session_run() is called when they have. */

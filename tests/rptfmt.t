@@ -347,7 +347,10 @@ sed 's/.*/report|0.7|1541750432|stats|&/' >stats <<'END'
 counter|0|report.one.dropped|1
 gauge|0|a|1
 counter|0|report.t"w.o.dropped|3
-gauge|0|filter.clamav.latency|12
+gauge|0|filter.clam.av.latency.p99|12
+counter|0|filter.clam.av.requests|9
+gauge|0|filter.dkim.latency.p99|14
+gauge|0|filter.latency.p50|3
 gauge|0|a|2
 counter|0|report.dropped|7
 END
@@ -358,8 +361,13 @@ pipepost_report_dropped{report="t\"w.o"} 3
 pipepost_report_dropped 7
 # TYPE pipepost_a gauge
 pipepost_a 2
-# TYPE pipepost_filter_latency gauge
-pipepost_filter_latency{filter="clamav"} 12' "-P: names with a name in them, one family together, the newest value"
+# TYPE pipepost_filter_latency_p99 gauge
+pipepost_filter_latency_p99{filter="clam.av"} 12
+pipepost_filter_latency_p99{filter="dkim"} 14
+# TYPE pipepost_filter_requests counter
+pipepost_filter_requests{filter="clam.av"} 9
+# TYPE pipepost_filter_latency_p50 gauge
+pipepost_filter_latency_p50 3' "-P: names with a name in them, one family together, the newest value"
 seq 1 1000 | sed 's/.*/report|0.7|1541750432|stats|gauge|0|n&|1/' | rptfmt -P stats.prom
 is "$(grep -c '^pipepost' stats.prom)" 256 "-P: no stream makes more names than that"
 printf 'report|0.7|0|smtp-in|tx-rcpt|1f|f8|made-up|x\n' | rptfmt -P odd.prom
