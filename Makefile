@@ -10,6 +10,7 @@ SBINDIR =	$(PREFIX)/sbin
 MANDIR =	$(PREFIX)/share/man
 LIBEXECDIR =	$(PREFIX)/libexec/smtpd
 EXAMPLEDIR =	$(PREFIX)/share/examples/pipepost
+BRIDGEDIR =	$(PREFIX)/share/pipepost
 SYSCONFDIR =	/etc
 SPOOLDIR =	/var/spool/smtpd
 CONTROLSOCK =	/var/run/smtpd.sock
@@ -33,12 +34,19 @@ SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 libcrypt 2>/de
 CRYPT_LIBS !=	pkg-config --libs libcrypt 2>/dev/null || echo -lcrypt
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
+# Where the python3 that a proc finds looks for packages under PREFIX; if nowhere,
+# the package lies beside the other bridges.
+PYTHONDIR !=	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		    python3 -c 'import site, sys; print([d for d in [*site.getsitepackages(), \
+		    sys.argv[2]] if d.startswith((sys.argv[1] + "/lib/", sys.argv[2]))][0])' \
+		    "$(PREFIX)" "$(BRIDGEDIR)" 2>/dev/null || echo "$(BRIDGEDIR)"
 CMOCKA_LIBS !=	pkg-config --libs cmocka 2>/dev/null || echo -lcmocka
 
 CPP_ALL =	-I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 		-DSYSCONFDIR='"$(SYSCONFDIR)"' -DSPOOLDIR='"$(SPOOLDIR)"' \
 		-DCONTROLSOCK='"$(CONTROLSOCK)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' \
 		-DSBINDIR='"$(SBINDIR)"' -DEMPTYDIR='"$(EMPTYDIR)"' \
+		-DBRIDGEDIR='"$(BRIDGEDIR)"' \
 		$(LIB_CFLAGS)
 CC_ALL =	-std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes \
 		-fPIE -MMD -MP $(CPP_ALL)
@@ -85,7 +93,7 @@ SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smt
 		smtpd/deliver_env.o smtpd/deliver_job.o \
 		smtpd/deliver_maildir.o smtpd/deliver_mda.o smtpd/dns.o \
 		smtpd/dns_host.o smtpd/dns_idn.o smtpd/dns_mx.o smtpd/dsn.o \
-		smtpd/format.o smtpd/format_command.o smtpd/io.o \
+		smtpd/format.o smtpd/format_command.o smtpd/io.o smtpd/io_tell.o \
 		smtpd/ipc.o smtpd/ipc_msg.o smtpd/ipc_table.o smtpd/log.o smtpd/lookup.o \
 		smtpd/lookup_expand.o smtpd/lookup_hash.o smtpd/lookup_include.o \
 		smtpd/lookup_local.o smtpd/lookup_match.o \
@@ -143,7 +151,9 @@ FUZZ !=		ls tests/fuzz/*_fuzz.c 2>/dev/null | sed 's/\.c$$//'
 MANUALS !=	ls man/*.[1-9]
 EXAMPLES =	examples/smtpd.conf examples/relay.conf examples/smtpd.service \
 		examples/smtpd.sysusers examples/smtpd.tmpfiles
-PIPELINES !=	ls examples/recipes/* examples/dashboard/*
+PIPELINES !=	ls examples/recipes/* examples/dashboard/* examples/filters/*
+BRIDGES =	lib/bridge/filter.sh lib/bridge/filter.awk lib/bridge/filter-awk
+PYTHON_BRIDGE =	lib/bridge/opensmtpd/__init__.py lib/bridge/opensmtpd/py.typed
 
 LOAD =		tests/bench/smtp_load tests/bench/dns_front
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
@@ -311,6 +321,9 @@ install: all
 	for p in $(PIPELINES); do \
 	    d=$(DESTDIR)$(EXAMPLEDIR)/$${p#examples/} && mkdir -p $${d%/*} && \
 	    cp $$p $$d || exit; done
+	mkdir -p $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd
+	cp $(BRIDGES) $(DESTDIR)$(BRIDGEDIR)/
+	cp $(PYTHON_BRIDGE) $(DESTDIR)$(PYTHONDIR)/opensmtpd/
 	chgrp _smtpq $(DESTDIR)$(SBINDIR)/sendmail 2>/dev/null && \
 	    chmod 2755 $(DESTDIR)$(SBINDIR)/sendmail || \
 	    echo "sendmail is to be set-group-ID _smtpq: see sendmail(8)"
@@ -320,7 +333,7 @@ uninstall:
 	for p in $(TOOLS) $(DNS_TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
 	for p in $(MANUALS); do \
 	    p=$${p##*/}; rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
-	rm -rf $(DESTDIR)$(EXAMPLEDIR)
+	rm -rf $(DESTDIR)$(EXAMPLEDIR) $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd
 
 clean:
 	rm -rf build demo

@@ -7,15 +7,18 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/nearest.h"
+#include "lib/nitems.h"
 #include "lib/outbuf.h"
 #include "lib/report.h"
 #include "lib/report_list.h"
@@ -50,8 +53,8 @@ static volatile sig_atomic_t	 child_ended;
 static void
 usage(void)
 {
-	fputs("usage: rpttap [-Q] [-b size] [-e event[,...]] [-s subsystem[,...]] command\n",
-	    stderr);
+	fputs("usage: rpttap [-Q] [-b size] [-e event[,...]] [-s subsystem[,...]] command\n"
+	    "       rpttap -L\n", stderr);
 	exit(2);
 }
 
@@ -346,6 +349,33 @@ run(const sigset_t *waiting_mask)
 
 /* -- options -- */
 
+/*
+ * Where the bridges to other languages are: in the tree that this program was
+ * built in and still is in, by itself or in build/asan, or where they were installed.
+ */
+static int
+print_bridges(void)
+{
+	static const char *const	 ups[] = { "..", "../../.." };
+	char				 self[PATH_MAX], dir[PATH_MAX], file[PATH_MAX + 32];
+	ssize_t				 n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t				 i;
+	bool				 found = false;
+
+	self[n == -1 ? 0 : n] = '\0';
+	for (i = 0; i < nitems(ups) && !found && n != -1; i++) {
+		snprintf(file, sizeof(file), "%.*s/%s/lib/bridge", (int)(strrchr(self, '/') - self), self, ups[i]);
+		if (realpath(file, dir) == NULL)
+			continue;
+		snprintf(file, sizeof(file), "%s/filter.sh", dir);
+		found = access(file, R_OK) == 0;
+	}
+	puts(found ? dir : BRIDGEDIR);
+	if (fflush(stdout) == EOF)
+		err(2, "stdout");
+	return 0;
+}
+
 static void
 list_subsystems(const char *list)
 {
@@ -428,7 +458,7 @@ main(int argc, char *argv[])
 	size_t			 n;
 	int			 ch;
 
-	while ((ch = getopt(argc, argv, "b:e:Qs:")) != -1)
+	while ((ch = getopt(argc, argv, "b:e:LQs:")) != -1)
 		switch (ch) {
 		case 'b':
 			limit = size_arg(optarg);
@@ -436,6 +466,8 @@ main(int argc, char *argv[])
 		case 'e':
 			list_events(optarg);
 			break;
+		case 'L':
+			return print_bridges();
 		case 'Q':
 			quiet = true;
 			break;

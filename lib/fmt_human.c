@@ -38,7 +38,7 @@ struct piece {
 #define ENVELOPE							\
 	WHOLE(RF_EVPID), AROUND("to <", RF_RECIPIENT, ">"),		\
 	AROUND("by ", RF_TRANSPORT, ""), WHOLE(RF_DEST),		\
-	AROUND("after ", RF_DELAY, " s"), AROUND("", RF_ATTEMPTS, " attempts")
+	AROUND("after ", RF_DELAY, " s"), AROUND("attempt ", RF_ATTEMPTS, "")
 
 static const struct {
 	enum colour	 colour;
@@ -102,7 +102,7 @@ static const struct {
 		WHOLE(RF_MSGID), WHOLE(RF_STATUS), AROUND("from <", RF_SENDER, ">"),
 		AROUND("to <", RF_RECIPIENT, ">"), WHOLE(RF_FATE),
 		AROUND("after ", RF_DELAY, " s"),
-		AROUND("", RF_ATTEMPTS, " attempts") } },
+		AROUND("attempt ", RF_ATTEMPTS, "") } },
 };
 
 /* What a value that begins so says about the colour of its line. */

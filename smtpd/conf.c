@@ -339,6 +339,18 @@ conf_filter_bits(const struct filter *f)
 	return bits;
 }
 
+uint64_t
+conf_relay_bits(const struct conf *conf, const struct relay *r)
+{
+	const struct proc_conf	*p;
+	uint64_t		 bits = conf_filter_bits(r->filter);
+
+	TAILQ_FOREACH(p, &conf->procs, entry)
+		if ((p->founding & p->attached & 1u << SUBSYSTEM_SMTP_OUT) != 0)
+			bits |= (uint64_t)1 << p->bit;
+	return bits;
+}
+
 struct pki *
 conf_pki(const struct conf *conf, const char *name)
 {

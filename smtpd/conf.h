@@ -147,6 +147,7 @@ struct rule {
 enum overflow { OVERFLOW_DROP, OVERFLOW_WAIT };
 
 #define CONF_FILTER_PROCS	64	/* procs that are filters: a bit each, of 64 */
+#define CONF_RULE_FILTERS	64	/* filters that `match` names: a bit each, too */
 
 struct proc_conf {		/* a `proc` directive */
 	TAILQ_ENTRY(proc_conf) entry;
@@ -161,7 +162,7 @@ struct proc_conf {		/* a `proc` directive */
 	unsigned	 reports;	/* report ... on it: bits 1 << enum subsystem */
 	/* of filters: */
 	bool		 is_filter;	/* some `filter` names it */
-	bool		 founding;	/* `filter smtp-in ... on` or `filter smtp-out on` names it */
+	unsigned	 founding;	/* filter smtp-in ... on it, smtp-out on it: bits 1 << enum subsystem */
 	unsigned	 bit;		/* of it, in the watchers of a report_source */
 	unsigned	 attached;	/* to a listener, to a relay action: bits 1 << enum subsystem */
 	unsigned	 phases;	/* filter smtp-in PHASE on it: bits 1 << enum phase; all it gets in dialect 1 */
@@ -275,6 +276,8 @@ struct table	*conf_table(const struct conf *, struct slice name);
 struct filter	*conf_filter(const struct conf *, struct slice name);
 /* The bits of the procs in it, for the watchers of a report_source; NULL has none. */
 uint64_t	 conf_filter_bits(const struct filter *);
+/* The same of all who are told what happens in the sessions of an action. */
+uint64_t	 conf_relay_bits(const struct conf *, const struct relay *);
 struct pki	*conf_pki(const struct conf *, const char *name);
 struct ca	*conf_ca(const struct conf *, const char *name);
 

@@ -94,7 +94,7 @@ filter_named(struct conf_parser *p, struct filter **out)
 		return 0;
 	nearest_init(&nearest, slice_str(p->token.text));
 	TAILQ_FOREACH(f, &p->conf->filters, entry)
-		if (f->name != NULL)
+		if (f->name != NULL && *f->name != '<')	/* one that somebody wrote */
 			nearest_try(&nearest, f->name);
 	return conf_error(p, "no such filter above%s", conf_nearest_hint(&nearest));
 }
@@ -195,7 +195,7 @@ check_phases(struct conf_parser *p, const struct conf_token *at, void *arg)
 {
 	const struct proc_conf	*proc = arg;
 
-	if (proc->dialect != DIALECT_1 || proc->phases != 0)
+	if (filter_has_handshake(proc->dialect) || proc->phases != 0)
 		return 0;
 	return conf_error_at(p, at, "in protocol \"1\" a filter does not say its phases: "
 	    "add filter smtp-in PHASE on %s", proc->name);
@@ -295,7 +295,7 @@ stream_phases(struct conf_parser *p, struct filter *f, unsigned phases)
 	if (conf_proc_named(p, &proc) == -1 || conf_proc_filters(p, proc) == -1)
 		return -1;
 	f->proc = proc;
-	proc->founding = true;
+	proc->founding |= 1u << SUBSYSTEM_SMTP_IN;
 	if ((twice = proc->phases & phases) != 0)
 		return conf_error(p, "is asked in that phase already");
 	proc->phases |= phases;
@@ -318,9 +318,9 @@ stream_on(struct conf_parser *p, unsigned streams_on)
 	}
 	if (conf_proc_named(p, &proc) == -1 || conf_proc_filters(p, proc) == -1)
 		return -1;
-	proc->founding = true;
-	if ((proc->attached & 1u << SUBSYSTEM_SMTP_OUT) != 0)
+	if ((proc->founding & 1u << SUBSYSTEM_SMTP_OUT) != 0)
 		return conf_error(p, "is told that already");
+	proc->founding |= 1u << SUBSYSTEM_SMTP_OUT;
 	proc->attached |= 1u << SUBSYSTEM_SMTP_OUT;
 	return 0;
 }

@@ -175,6 +175,17 @@ match_for(struct conf_parser *p, const struct conf_word *w, void *arg)
 	return match_second(p, for_words, nitems(for_words), "word after for", arg);
 }
 
+static bool
+rule_names(const struct conf *conf, const struct rule *but, const struct filter *f)
+{
+	const struct rule	*r;
+
+	TAILQ_FOREACH(r, &conf->rules, entry)
+		if (r != but && r->filter == f)
+			return true;
+	return false;
+}
+
 /* It is asked about recipients that the rule takes, and about their message. */
 static int
 match_filter(struct conf_parser *p, const struct conf_word *w, void *arg)
@@ -188,6 +199,8 @@ match_filter(struct conf_parser *p, const struct conf_word *w, void *arg)
 		return -1;
 	if (!conf_filter_asks(m->rule->filter, 1u << PHASE_RCPT_TO | 1u << PHASE_DATA | 1u << PHASE_COMMIT))
 		return conf_error(p, "has no say in a rule, where only rcpt-to, data and commit are asked");
+	if (!rule_names(p->conf, m->rule, m->rule->filter) && ++p->nrule_filters > CONF_RULE_FILTERS)
+		return conf_error(p, "rules name %d different filters already", CONF_RULE_FILTERS);
 	conf_filter_attach(m->rule->filter, SUBSYSTEM_SMTP_IN);
 	return 0;
 }

@@ -54,6 +54,7 @@ struct conf_parser {
 
 	unsigned	 ndynamic;	/* inline tables */
 	unsigned	 nincludes;
+	unsigned	 nrule_filters;	/* different ones that rules name */
 };
 
 /* -- conf_lex.c -- */

@@ -259,8 +259,8 @@ conf_proc_settle(struct conf *conf)
 
 	TAILQ_FOREACH(proc, &conf->procs, entry) {
 		if (proc->dialect == DIALECT_MAX)
-			proc->dialect = proc->is_filter && !proc->founding ? DIALECT_0_7 : DIALECT_1;
-		if (proc->dialect == DIALECT_1 && (proc->attached & REPORT_OUT) != 0) {
+			proc->dialect = proc->is_filter && proc->founding == 0 ? DIALECT_0_7 : DIALECT_1;
+		if (!filter_has_handshake(proc->dialect) && (proc->attached & REPORT_OUT) != 0) {
 			proc->attached &= ~(unsigned)REPORT_OUT;
 			proc->reports |= REPORT_OUT;
 		}

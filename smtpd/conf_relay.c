@@ -461,7 +461,7 @@ check_told(struct conf_parser *p, const struct conf_token *at, void *arg)
 	uint64_t		 bits = conf_filter_bits(arg);
 
 	TAILQ_FOREACH(proc, &p->conf->procs, entry)
-		if (proc->is_filter && (bits >> proc->bit & 1) != 0 && proc->dialect == DIALECT_1)
+		if (proc->is_filter && (bits >> proc->bit & 1) != 0 && !filter_has_handshake(proc->dialect))
 			return conf_error_at(p, at, "in protocol \"1\" it cannot say what it wants to be told: "
 			    "write report smtp-out on %s", proc->name);
 	return 0;

@@ -323,13 +323,6 @@ printable(const char *s)
 	return true;
 }
 
-static bool
-refusal_valid(const char *s)
-{
-	return (*s == '4' || *s == '5') && strspn(s, "0123456789") == 3 && s[3] == ' ' && s[4] != '\0' &&
-	    printable(s) && strlen(s) <= REPLY_BYTES;
-}
-
 static int
 take_plain(struct conf_parser *p, const struct conf_word *w, void *arg)
 {
@@ -349,7 +342,7 @@ take_reply(struct conf_parser *p, const struct conf_word *w, void *arg)
 	f->action = (enum decision)w->value;
 	if (conf_string(p, "a reply: \"550 text\"", &f->text) == -1)
 		return -1;
-	if (!refusal_valid(f->text))
+	if (!filter_refusal_valid(slice_str(f->text)) || strlen(f->text) > REPLY_BYTES)
 		return conf_error(p, "expected a reply that refuses: \"550 text\" or \"451 text\"");
 	return 0;
 }

@@ -105,7 +105,7 @@ queue_stats_init(void)
 {
 	const struct timeval	 tv = { proc_conf->stats_interval, 0 };
 
-	if (!report_remote_wanted(SUBSYSTEM_STATS))
+	if (!report_remote_wanted(SUBSYSTEM_STATS, 0))
 		return;
 	event_assign(&timer, loop_base, -1, EV_PERSIST, timer_cb, NULL);
 	event_add(&timer, &tv);

@@ -111,7 +111,7 @@ conn_report_server(struct conn *c, const struct relay_reply *r)
 {
 	struct slice	 rest = r->text, line;
 
-	if (!report_remote_wanted(SUBSYSTEM_SMTP_OUT))
+	if (!report_remote_wanted(SUBSYSTEM_SMTP_OUT, c->source.watchers))
 		return;
 	while (relay_reply_line(&rest, &line) == 1)
 		report_protocol_server(&c->source, line);
@@ -164,7 +164,7 @@ ask_name(struct conn *c)
 	struct slice	 host, port;
 
 	c->fcrdns = FCRDNS_ERROR;
-	c->named = !report_remote_wanted(SUBSYSTEM_SMTP_OUT);
+	c->named = !report_remote_wanted(SUBSYSTEM_SMTP_OUT, c->source.watchers);
 	if (c->named)
 		return;
 	addr_split(slice_str(c->text), &host, &port);
@@ -180,6 +180,7 @@ conn_open(struct dest *d, const struct host *h, const struct sockaddr *from)
 	if (c == NULL)
 		return -1;
 	c->source.subsystem = SUBSYSTEM_SMTP_OUT;
+	c->source.watchers = conf_relay_bits(proc_conf, &d->relay);
 	while (c->source.session == 0)
 		arc4random_buf(&c->source.session, sizeof(c->source.session));
 	if (io_connect(&c->io, (const struct sockaddr *)&h->sa, from,

@@ -16,7 +16,8 @@
 #define BACKLOG		(16 * 1024 * 1024)	/* smtp does not read: lines are dropped */
 
 static struct batch {
-	bool		 wanted, watched;	/* by reporters; by filters */
+	bool		 wanted;	/* by reporters */
+	uint64_t	 watched;	/* by filters: their bits */
 	uint64_t	 watchers;	/* of its lines */
 	uint64_t	 first, last;	/* times of its lines */
 	size_t		 n;
@@ -50,6 +51,12 @@ send_batch(enum subsystem subsystem, enum dialect d)
 	b->n = 0;
 }
 
+static bool
+batch_wanted(const struct batch *b, uint64_t watchers)
+{
+	return b->wanted || (b->watched & watchers) != 0;
+}
+
 static void
 add(const struct report_head *head, uint64_t watchers, enum event_id event,
     const struct report_value *v, size_t n)
@@ -59,7 +66,7 @@ add(const struct report_head *head, uint64_t watchers, enum event_id event,
 
 	for (d = 0; d < DIALECT_MAX; d++) {
 		b = &batches[head->subsystem][d];
-		if (!b->wanted && (!b->watched || watchers == 0))
+		if (!batch_wanted(b, watchers))
 			continue;
 		if (sizeof(b->text) - b->n < REPORT_LINE_MAX || b->watchers != watchers)
 			send_batch(head->subsystem, d);
@@ -133,19 +140,20 @@ report_remote_init(void)
 	TAILQ_FOREACH(c, &proc_conf->procs, entry)
 		for (s = 0; s < SUBSYSTEM_MAX; s++) {
 			batches[s][c->dialect].wanted |= (c->reports & 1u << s) != 0;
-			batches[s][c->dialect].watched |= (c->attached & 1u << s) != 0;
+			if ((c->attached & 1u << s) != 0)
+				batches[s][c->dialect].watched |= (uint64_t)1 << c->bit;
 		}
 	report_to(remote_send);
 	loop_at_end(send_all);
 }
 
 bool
-report_remote_wanted(enum subsystem subsystem)
+report_remote_wanted(enum subsystem subsystem, uint64_t watchers)
 {
 	enum dialect	 d;
 
 	for (d = 0; d < DIALECT_MAX; d++)
-		if (batches[subsystem][d].wanted || batches[subsystem][d].watched)
+		if (batch_wanted(&batches[subsystem][d], watchers))
 			return true;
 	return false;
 }

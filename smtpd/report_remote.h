@@ -17,8 +17,8 @@ struct ipc;
 void	report_remote_init(void);
 /* The channel to smtp; NULL: it is gone, and lines are lost with it. */
 void	report_remote_peer(struct ipc *);
-/* Does anybody read it? */
-bool	report_remote_wanted(enum subsystem);
+/* Does anybody read what is said in a session with these watchers (report_emit.h)? */
+bool	report_remote_wanted(enum subsystem, uint64_t watchers);
 /* What is reported from now on happened then, microseconds since the epoch; 0: now. */
 void	report_remote_at(uint64_t time);
 

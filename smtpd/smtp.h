@@ -141,7 +141,8 @@ struct tx {
 	uint64_t	 rcpt_filter;	/* bits of smtp_chain.h: of the recipient asked about, */
 	uint64_t	 rcpt_filters;	/* of all that were accepted */
 	bool		 junk;		/* a filter said so */
-	bool		 probing;	/* lookup is asked for the rule only */
+	bool		 probing;	/* lookup is asked for the rule only, */
+	bool		 rewritten;	/* of the recipient that a filter put there */
 	uint64_t	 chunk_size;	/* BDAT: octets of it, */
 	uint64_t	 chunk;		/* and of them still to come */
 	bool		 chunk_last;

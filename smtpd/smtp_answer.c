@@ -59,6 +59,12 @@ asked(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 	return q;
 }
 
+static bool
+refuses(enum decision d)
+{
+	return d == DECISION_REJECT || d == DECISION_DISCONNECT;
+}
+
 static void
 decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
@@ -75,6 +81,9 @@ decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 	} else if (a->decision == DECISION_JUNK && q->phase == PHASE_COMMIT) {
 		phase_spoiled(q);
 		filter_strike(f, line, "at commit it is too late for junk");
+	} else if (refuses(a->decision) && !filter_refusal_valid(a->param)) {
+		phase_spoiled(q);
+		filter_strike(f, line, "its parameter is no reply that begins with 4yz or 5yz");
 	} else {
 		filter_answered(f, q);
 		phase_decided(q, a->decision, a->param);

@@ -10,10 +10,8 @@
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_chain.h"
 
-#define RULE_FILTERS	64	/* different ones that rules name: bits */
-
-static struct chain	 of_rules[RULE_FILTERS];	/* in file order */
-static const struct filter *rule_filters[RULE_FILTERS];
+static struct chain	 of_rules[CONF_RULE_FILTERS];	/* in file order */
+static const struct filter *rule_filters[CONF_RULE_FILTERS];
 static size_t		 nrule_filters;
 static struct chain	 every_rule;			/* all of them together */
 
@@ -61,8 +59,6 @@ chains_init(void)
 	TAILQ_FOREACH(f, &proc_conf->filters, entry) {
 		if (!is_named_by_rule(f))
 			continue;
-		if (nrule_filters == RULE_FILTERS)
-			fatalx("rules name more than %d different filters", RULE_FILTERS);
 		rule_filters[nrule_filters] = f;
 		add_flat(&of_rules[nrule_filters], f);
 		add_flat(&every_rule, f);

@@ -168,7 +168,6 @@ greet(struct filter_proc *f)
 	f->phases = f->conf->phases;
 	f->events[0] = f->events[1] = 0;
 	if (!filter_has_handshake(f->conf->dialect)) {
-		f->events[0] = f->events[1] = UINT64_MAX;
 		filter_ready(f);
 		return;
 	}
@@ -216,21 +215,21 @@ filter_errors(unsigned index, int fd)
 
 /* -- what it is told -- */
 
+/* All that `report` says of a subsystem; of the sessions that it watches, what it registered for. */
 static bool
-is_told(const struct filter_proc *f, enum subsystem subsystem, uint64_t watchers)
+is_told(const struct filter_proc *f, enum subsystem subsystem, uint64_t watchers,
+    enum event_id event)
 {
-	if (f->conf == NULL || f->state != FILTER_UP)
-		return false;
-	return (f->conf->reports & 1u << subsystem) != 0 ||
-	    (watchers >> f->conf->bit & 1) != 0;
+	if ((f->conf->reports & 1u << subsystem) != 0)
+		return true;
+	return (watchers >> f->conf->bit & 1) != 0 && event != EV_UNKNOWN &&
+	    (f->events[subsystem == SUBSYSTEM_SMTP_OUT] >> event & 1) != 0;
 }
 
 static bool
-has_registered(const struct filter_proc *f, enum subsystem subsystem,
-    enum event_id event)
+is_up(const struct filter_proc *f)
 {
-	return event != EV_UNKNOWN &&
-	    (f->events[subsystem == SUBSYSTEM_SMTP_OUT] >> event & 1) != 0;
+	return f->conf != NULL && f->state == FILTER_UP;
 }
 
 void
@@ -241,17 +240,17 @@ filters_report(const struct report_source *src, enum event_id event,
 	struct slice		 line;
 
 	for (f = filters; f < filters + nfilters; f++) {
-		if (!is_told(f, src->subsystem, src->watchers) ||
-		    !has_registered(f, src->subsystem, event))
+		if (!is_up(f) || !is_told(f, src->subsystem, src->watchers, event))
 			continue;
 		line = write(arg, f->conf->dialect);
 		put(f, line.p, line.n);
 	}
 }
 
-/* Those of several lines that it registered. */
+/* Those of several lines that it is told. */
 static void
-put_registered(struct filter_proc *f, enum subsystem subsystem, struct slice text)
+put_told(struct filter_proc *f, enum subsystem subsystem, uint64_t watchers,
+    struct slice text)
 {
 	const char	*end = text.p + text.n, *p, *next;
 	struct report	 r;
@@ -260,7 +259,7 @@ put_registered(struct filter_proc *f, enum subsystem subsystem, struct slice tex
 	for (p = text.p; p < end; p = next) {
 		next = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1;
 		if (report_parse_prefix(&r, slice_make(p, (size_t)(next - 1 - p)),
-		    &params) == REPORT_KNOWN && has_registered(f, subsystem, r.event))
+		    &params) == REPORT_KNOWN && is_told(f, subsystem, watchers, r.event))
 			put(f, p, (size_t)(next - p));
 	}
 }
@@ -272,8 +271,8 @@ filters_lines(enum subsystem subsystem, enum dialect d, uint64_t watchers,
 	struct filter_proc	*f;
 
 	for (f = filters; f < filters + nfilters; f++)
-		if (is_told(f, subsystem, watchers) && f->conf->dialect == d)
-			put_registered(f, subsystem, text);
+		if (is_up(f) && f->conf->dialect == d)
+			put_told(f, subsystem, watchers, text);
 }
 
 /* -- time, and how full they are -- */
@@ -310,6 +309,10 @@ flush_all(void)
 			continue;
 		pipe_flush(&f->pipe);
 		f->full |= pipe_waiting(&f->pipe) > f->conf->buffer;
+		/* What comes although its sessions pause has a bound too. */
+		if (pipe_waiting(&f->pipe) > 2 * f->conf->buffer)
+			filter_fail(f, "it reads too slowly: %zu bytes wait for it",
+			    pipe_waiting(&f->pipe));
 	}
 }
 
@@ -328,7 +331,8 @@ filters_settled(void)
 	if (settled || loop_mono() - begun >= HANDSHAKE * SECOND)
 		return settled = true;
 	for (f = filters; f < filters + nfilters; f++)
-		if (f->conf != NULL && f->state != FILTER_UP)
+		if (f->conf != NULL && (f->nstarts == 0 ||
+		    f->state == FILTER_REGISTERING))
 			return false;
 	return settled = true;
 }

@@ -80,7 +80,7 @@ struct filter_proc {
 };
 
 void	filters_init(void);
-/* Has every filter registered, or had its time to? */
+/* Has every filter registered, failed, or had its time to? */
 bool	filters_settled(void);
 /* The bits of filters that are full: sessions that they watch are not read. */
 uint64_t filters_full(void);
@@ -153,6 +153,8 @@ struct tx;
  */
 int	stream_open(struct tx *);
 void	stream_free(struct stream *);
+/* What we add on top: it goes to the filters with what comes first.  -1: no memory. */
+int	stream_begin(struct stream *, const char *text);
 /* Content as it is stored, any piece of it; it comes out by content_line(). */
 void	stream_feed(struct stream *, const char *, size_t);
 /* No more is to come; true if all filters have ended, else session_run() is called when they have. */

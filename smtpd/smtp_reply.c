@@ -7,6 +7,8 @@
 
 #include "smtpd/smtp.h"
 
+#define REPLY_TEXT_MAX	510	/* bytes of a line, RFC 5321 4.5.3.1.5 */
+
 static const char *const texts[REPLY_MAX] = {
 	[REPLY_NONE]		= "",
 	[REPLY_BANNER]		= "220 %s ESMTP OpenSMTPD",
@@ -143,6 +145,8 @@ session_reply_more(struct session *s, enum reply r, const char *a,
 void
 session_reply_text(struct session *s, struct slice text)
 {
+	if (text.n > REPLY_TEXT_MAX)
+		text.n = REPLY_TEXT_MAX;
 	report_protocol_server(&s->source, text);
 	io_write(&s->io, text.p, text.n);
 	io_write(&s->io, "\r\n", 2);

@@ -387,6 +387,8 @@ rcpt_answered(struct session *s, enum reply r)
 	report_tx_rcpt(&s->source, tx->msgid, reply_result(r),
 	    slice_str(tx->typed));
 	session_reply(s, r, tx->rcpt, NULL);
+	free(s->command);	/* of a probe */
+	s->command = NULL;
 	if (r == REPLY_RCPT_OK) {
 		tx->rcpt_filters |= tx->rcpt_filter;
 		if (tx->nrcpt++ == 0)

@@ -26,6 +26,7 @@ struct stage {
 
 struct stream {
 	struct tx	*tx;
+	char		*first;		/* what we add on top, until there is more; NULL */
 	char		*part;		/* the beginning of a line */
 	size_t		 part_len, part_size;
 	bool		 fed;		/* all of it */
@@ -138,8 +139,15 @@ stream_free(struct stream *st)
 	for (i = 0; i < st->nstages; i++)
 		if (st->stage[i].question != NULL)
 			question_close(st->stage[i].question);
+	free(st->first);
 	free(st->part);
 	free(st);
+}
+
+int
+stream_begin(struct stream *st, const char *text)
+{
+	return (st->first = strdup(text)) == NULL ? -1 : 0;
 }
 
 /* -- lines to the filters -- */
@@ -283,8 +291,8 @@ keep_part(struct stream *st, const char *p, size_t n)
 	st->part_len += n;
 }
 
-void
-stream_feed(struct stream *st, const char *p, size_t n)
+static void
+feed(struct stream *st, const char *p, size_t n)
 {
 	const char	*end = p + n, *nl;
 
@@ -304,9 +312,29 @@ stream_feed(struct stream *st, const char *p, size_t n)
 	}
 }
 
+static void
+feed_first(struct stream *st)
+{
+	char	*text = st->first;
+
+	if (text == NULL)
+		return;
+	st->first = NULL;
+	feed(st, text, strlen(text));
+	free(text);
+}
+
+void
+stream_feed(struct stream *st, const char *p, size_t n)
+{
+	feed_first(st);
+	feed(st, p, n);
+}
+
 bool
 stream_finish(struct stream *st)
 {
+	feed_first(st);
 	if (!st->fed) {
 		st->fed = true;
 		send_end(st, 0);

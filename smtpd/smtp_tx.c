@@ -321,8 +321,7 @@ tx_data(struct tx *tx, bool chunked)
 		return -1;
 	tx->trace = trace_header(tx, trace, sizeof(trace));
 	if (tx->stream != NULL)
-		stream_feed(tx->stream, trace, tx->trace);
-	else
-		content_put(tx, trace, tx->trace);
+		return stream_begin(tx->stream, trace);
+	content_put(tx, trace, tx->trace);
 	return 0;
 }

@@ -392,16 +392,37 @@ rewritten(const struct verb *v, struct slice argument)
 	return line;
 }
 
+/* lookup is asked which rule a recipient matches: its filters are asked then, and see the message. */
+static void
+probe(struct session *s, struct command *c, char *line)
+{
+	if (tx_rcpt(s->tx, &c->path, &c->params, true) == -1) {
+		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
+		free(line);
+		return;
+	}
+	s->command = line;
+	wait_begin(s, WAITING_LOOKUP);
+}
+
+static bool
+needs_probe(const struct verb *v)
+{
+	return v->run == run_rcpt && chain_has_rules();
+}
+
+/* What a filter has put in the recipient's place may be another rule's. */
 static void
 judged(struct session *s, const struct outcome *o)
 {
 	struct command		 c = { .path.typed = SLICE_NONE };
 	const struct verb	*v = s->verb;
 	char			*line = s->command;
+	bool			 new = o->decision == DECISION_REWRITE;
 	enum reply		 r;
 
 	s->command = NULL;
-	if (o->decision == DECISION_REWRITE) {
+	if (new) {
 		free(line);
 		line = rewritten(v, o->text);
 	}
@@ -415,7 +436,11 @@ judged(struct session *s, const struct outcome *o)
 		refuse_outcome(s, v, &c, o);
 	else if (r != REPLY_NONE)
 		refuse(s, v, &c, r);
-	else
+	else if (new && needs_probe(v)) {
+		s->tx->rewritten = true;
+		probe(s, &c, line);
+		return;
+	} else
 		v->run(s, &c);
 	free(line);
 }
@@ -424,30 +449,38 @@ judged(struct session *s, const struct outcome *o)
 static void
 ask(struct session *s, const struct verb *v, struct slice line, struct command *c)
 {
-	free(s->command);
+	char	*copy = strndup(line.p, line.n);
+
 	s->verb = v;
-	if ((s->command = strndup(line.p, line.n)) == NULL) {
+	if (copy == NULL)
 		session_reply(s, REPLY_TEMPFAIL, NULL, NULL);
-		return;
-	}
-	if (v->run != run_rcpt || !chain_has_rules())
+	else if (needs_probe(v)) {
+		s->tx->rcpt_filter = 0;
+		s->tx->rewritten = false;
+		probe(s, c, copy);
+	} else {
+		s->command = copy;
 		phase_ask_raw(s, v->phase, c->path.typed.p != NULL ?
 		    c->path.typed : c->arg, c->arg, judged);
-	else if (tx_rcpt(s->tx, &c->path, &c->params, true) == -1)
-		refuse_rcpt(s, c, REPLY_RCPT_TEMPFAIL);
-	else
-		wait_begin(s, WAITING_LOOKUP);
+	}
 }
 
 void
 verb_probed(struct session *s, uint32_t rule)
 {
 	struct command	 c = { .path.typed = SLICE_NONE };
+	char		*line = s->command;
 
-	s->tx->rcpt_filter = chain_rule_bit(rule);
-	cut_name(slice_str(s->command), &c);
+	s->tx->rcpt_filter |= chain_rule_bit(rule);
+	cut_name(slice_str(line), &c);
 	s->verb->parse(&c);
-	phase_ask_raw(s, s->verb->phase, c.path.typed, c.arg, judged);
+	if (!s->tx->rewritten) {
+		phase_ask_raw(s, s->verb->phase, c.path.typed, c.arg, judged);
+		return;
+	}
+	s->command = NULL;
+	s->verb->run(s, &c);
+	free(line);
 }
 
 void

@@ -4,7 +4,7 @@
 # once: it is about files
 . tests/lib.sh
 
-plan 8
+plan 11
 
 D=$T/root
 { make install DESTDIR="$D" PREFIX=/opt/pp MANDIR=/opt/pp/man SYSCONFDIR=/opt/etc; } >"$T/out" 2>&1
@@ -24,6 +24,16 @@ is "$(grep -h '^Exec' "$D"/opt/pp/share/examples/pipepost/smtpd.service | sed 's
 ExecStart=/opt/pp/sbin/smtpd" "the systemd unit names the installed daemon"
 is "$("$D/opt/pp/sbin/smtpd" -h 2>&1 | sed -n 's/^usage: \(smtpd\).*/\1/p')" smtpd \
     "the installed daemon runs"
+is "$(ls "$D/opt/pp/share/pipepost")" "filter-awk
+filter.awk
+filter.sh
+opensmtpd" "the bridges, that to Python too where it looks nowhere below PREFIX"
+is "$("$D/opt/pp/bin/rpttap" -L)" /usr/local/share/pipepost \
+    "rpttap says where they were to be when it was built"
+is "$(make -n install PREFIX=/usr 2>/dev/null | sed -n 's,^mkdir .* \([^ ]*\)/opensmtpd$,\1,p')" \
+    "$(PATH=/usr/bin python3 -c 'import site; print([d for d in site.getsitepackages()
+	if d.startswith("/usr/lib/")][0])' 2>/dev/null || echo /usr/share/pipepost)" \
+    "else where it looks"
 is "$(find "$D" ! -path "$D/opt*" ! -path "$D")" "" "nothing is outside PREFIX and MANDIR"
 { make uninstall DESTDIR="$D" PREFIX=/opt/pp MANDIR=/opt/pp/man SYSCONFDIR=/opt/etc; } >>"$T/out" 2>&1
 is $? 0 "make uninstall"

@@ -77,12 +77,12 @@ cat >expected <<'END'
 2018-11-09 08:00:32 in    00000000 report-gap      12 lines lost from 2018-11-09 08:00:00 to 2018-11-09 08:00:31
 2018-11-09 08:00:32 queue 00000000 report-gap      1 lines lost from 1970-01-01 00:00:00 to 1970-01-01 00:00:00
 2018-11-09 08:00:32 out   1f       link-failed     192.0.2.25:25 Connection refused
-2018-11-09 08:00:32 queue 00000000 envelope-delivered f84306b34f388082 to <a@b> by maildir after 0.002500 s 1 attempts
-2018-11-09 08:00:32 queue 00000000 envelope-delivered f84306b34f388082 to <a@b> by relay IPv6:2001:db8::25:25 after 60 s 2 attempts 250 a|b
-2018-11-09 08:00:32 queue 00000000 envelope-deferred f84306b34f388082 to <a\174b@b> by relay 192.0.2.25:25 after 0.25 s 1 attempts next 2018-11-09 08:05:32 450 4.2.1 later
-2018-11-09 08:00:32 queue 00000000 envelope-failed f84306b34f388082 to <a@b> by lmtp unix:/run/lmtp after 0.25 s 1 attempts 550 5.1.1 no
-2018-11-09 08:00:32 queue 00000000 envelope-expired f84306b34f388082 to <a@b> by mda after 345600.000000 s 99 attempts
-2018-11-09 08:00:32 queue 00000000 envelope-removed f84306b34f388082 to <a@b> by relay after 12.5 s 3 attempts removed by the administrator
+2018-11-09 08:00:32 queue 00000000 envelope-delivered f84306b34f388082 to <a@b> by maildir after 0.002500 s attempt 1
+2018-11-09 08:00:32 queue 00000000 envelope-delivered f84306b34f388082 to <a@b> by relay IPv6:2001:db8::25:25 after 60 s attempt 2 250 a|b
+2018-11-09 08:00:32 queue 00000000 envelope-deferred f84306b34f388082 to <a\174b@b> by relay 192.0.2.25:25 after 0.25 s attempt 1 next 2018-11-09 08:05:32 450 4.2.1 later
+2018-11-09 08:00:32 queue 00000000 envelope-failed f84306b34f388082 to <a@b> by lmtp unix:/run/lmtp after 0.25 s attempt 1 550 5.1.1 no
+2018-11-09 08:00:32 queue 00000000 envelope-expired f84306b34f388082 to <a@b> by mda after 345600.000000 s attempt 99
+2018-11-09 08:00:32 queue 00000000 envelope-removed f84306b34f388082 to <a@b> by relay after 12.5 s attempt 3 removed by the administrator
 2018-11-09 08:00:32 queue 00000000 message-bounce  f84306b3 failed by 0badcafe to <sender@example.org>
 2018-11-09 08:00:32 stats 00000000 counter         smtp.connections 42
 2018-11-09 08:00:32 stats 00000000 gauge           queue.envelopes 7
@@ -153,7 +153,7 @@ END
 is "$(rptfmt -T '' derived)" \
     'in    c73c0aff tx-summary      f84306b3 commit from <> to <a,b@example.org, c@example.net> ok, permfail 301 bytes TLSv1.3 in 2.500000 s
 in    c73c0aff link-summary    disconnect 192.0.2.1:40 mail.example.org fcrdns pass 1 transactions 1 commits in 2.500000 s
-out   c73c0aff msg-summary     f84306b3 failed from <a@example.org> to <b@example.org, c@example.org> delivered, failed after 1.5, 2 s 1, 2 attempts' \
+out   c73c0aff msg-summary     f84306b3 failed from <a@example.org> to <b@example.org, c@example.org> delivered, failed after 1.5, 2 s attempt 1, 2' \
     "derived events"
 rptcut -l | awk -F '\t' '$1 == "event" { print $2 }' | sort >known
 { rptcut -f event log; rptcut -f event derived; } | sort -u >shown

@@ -305,31 +305,54 @@ test_many_filters(void **state)
 	struct conf	*conf;
 	char		*text, *errors;
 	size_t		 size;
-	FILE		*f = open_memstream(&text, &size);
+	FILE		*f;
 	int		 i, n;
 
 	(void)state;
-	assert_non_null(f);
 	for (n = CONF_FILTER_PROCS; n <= CONF_FILTER_PROCS + 1; n++) {
-		rewind(f);
+		assert_non_null(f = open_memstream(&text, &size));
 		for (i = 0; i < n; i++)
 			fprintf(f, "filter f%d proc-exec c buffer 1M\n", i);
 		fputs(RULE, f);
-		fflush(f);
+		fclose(f);
 		conf = parse(text, NULL, &errors);
-		if (n == CONF_FILTER_PROCS) {
-			assert_non_null(conf);
+		assert_string_equal(errors, n == CONF_FILTER_PROCS ? "" :
+		    "f:65:22: token \"c\": 64 procs are filters already\n");
+		assert_true((conf != NULL) == (n == CONF_FILTER_PROCS));
+		if (conf != NULL)
 			assert_int_equal(conf_filter(conf, SLICE("f63"))->proc->bit, 63);
-			assert_string_equal(errors, "");
-		} else {
-			assert_null(conf);
-			assert_string_equal(errors, "f:65:22: token \"c\": 64 procs are filters already\n");
-		}
 		conf_free(conf);
 		free(errors);
+		free(text);
 	}
-	fclose(f);
-	free(text);
+}
+
+/* As many are named by rules, by each as often as they like. */
+static void
+test_many_rules(void **state)
+{
+	struct conf	*conf;
+	char		*text, *errors;
+	size_t		 size;
+	FILE		*f;
+	int		 i, n;
+
+	(void)state;
+	for (n = CONF_RULE_FILTERS; n <= CONF_RULE_FILTERS + 1; n++) {
+		assert_non_null(f = open_memstream(&text, &size));
+		fputs("action a maildir\n", f);
+		for (i = 0; i < n; i++)
+			fprintf(f, "filter f%d phase data match any junk\nmatch for any filter f%d action a\n"
+			    "match for any filter f%d action a\n", i, i, i);
+		fclose(f);
+		conf = parse(text, NULL, &errors);
+		assert_string_equal(errors, n == CONF_RULE_FILTERS ? "" :
+		    "f:195:22: token \"f64\": rules name 64 different filters already\n");
+		assert_true((conf != NULL) == (n == CONF_RULE_FILTERS));
+		conf_free(conf);
+		free(errors);
+		free(text);
+	}
 }
 
 int
@@ -338,6 +361,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_many_filters),
+		cmocka_unit_test(test_many_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -386,6 +386,25 @@ test_named(void **state)
 	assert_int_equal(conf_filter_bits(r), 0);
 	assert_int_equal(conf_filter_bits(f), 1);
 	assert_int_equal(conf_filter_bits(x), 2);
+	assert_int_equal(conf_relay_bits(conf, conf_action(conf, SLICE("o"))->relay), 2);
+	conf_free(conf);
+}
+
+/* `filter smtp-out on` is told of all actions, if it can say of what. */
+static void
+test_relay_bits(void **state)
+{
+	struct conf	*conf = parse_good("proc p c protocol 0.7\nproc q c\nfilter f proc-exec c\nfilter smtp-in quit on p\n"
+			    "action x relay\naction y relay filter f\nfilter smtp-out on q\nfilter g proc p\naction z relay filter g");
+
+	(void)state;
+	assert_int_equal(conf_relay_bits(conf, conf_action(conf, SLICE("x"))->relay), 0);
+	assert_int_equal(conf_relay_bits(conf, conf_action(conf, SLICE("y"))->relay), 1);
+	assert_int_equal(conf_relay_bits(conf, conf_action(conf, SLICE("z"))->relay), 2);
+	conf_free(conf);
+	conf = parse_good("filter f proc-exec c\nproc p c protocol 0.6\nfilter smtp-out on p\naction x relay\naction y relay filter f");
+	assert_int_equal(conf_relay_bits(conf, conf_action(conf, SLICE("x"))->relay), 2);
+	assert_int_equal(conf_relay_bits(conf, conf_action(conf, SLICE("y"))->relay), 3);
 	conf_free(conf);
 }
 
@@ -483,6 +502,7 @@ main(void)
 		cmocka_unit_test(test_procs),
 		cmocka_unit_test(test_proc_exec),
 		cmocka_unit_test(test_named),
+		cmocka_unit_test(test_relay_bits),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_admd),
 		cmocka_unit_test(test_command),

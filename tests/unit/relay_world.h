@@ -58,6 +58,8 @@ static struct {
 	char		 results[16384];
 	unsigned	 nresults;
 	char		 events[65536];
+	unsigned	 nlines[DIALECT_MAX];	/* of them, */
+	uint64_t	 watchers[DIALECT_MAX];	/* and who is told */
 	const char	*content;	/* what FETCH reads */
 	size_t		 ncontent;
 	bool		 lose_content;
@@ -284,21 +286,38 @@ note_event(struct slice line)
 	snprintf(world.events + n, sizeof(world.events) - n, "%s\n", text);
 }
 
+static unsigned
+lines_in(struct slice text)
+{
+	unsigned	 n = 0;
+	size_t		 i;
+
+	for (i = 0; i < text.n; i++)
+		n += text.p[i] == '\n';
+	return n;
+}
+
 static void
 smtp_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 {
 	struct slice	 text;
 	const char	*lf;
+	enum dialect	 d;
+	uint64_t	 watchers;
 
 	(void)ipc;
 	(void)arg;
 	assert_non_null(msg);
 	assert_int_equal(msg->type, IPC_REPORT);
 	ipc_get_u8(msg);
-	ipc_get_u8(msg);
+	d = (enum dialect)ipc_get_u8(msg);
+	watchers = ipc_get_u64(msg);
 	ipc_get_u64(msg);
 	ipc_get_u64(msg);
 	text = ipc_get_slice(msg);
+	assert_true(d < DIALECT_MAX);
+	world.watchers[d] |= watchers;
+	world.nlines[d] += lines_in(text);
 	while ((lf = memchr(text.p, '\n', text.n)) != NULL) {
 		note_event(slice_make(text.p, (size_t)(lf - text.p)));
 		text.n -= (size_t)(lf + 1 - text.p);
@@ -402,6 +421,8 @@ world_begin(void)
 	memset(world.scripts, 0, sizeof(world.scripts));
 	world.naccepted = world.nresults = world.fetches = 0;
 	world.results[0] = world.events[0] = '\0';
+	memset(world.nlines, 0, sizeof(world.nlines));
+	memset(world.watchers, 0, sizeof(world.watchers));
 	world.resolved = RESOLVED_OK;
 	world.nhosts = 0;
 	world.dns_silent = world.lose_content = false;
