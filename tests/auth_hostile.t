@@ -11,33 +11,35 @@ MIDDLE='$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u'
 QUICK='$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW'
 
 # A filter that writes down what it is told, and has a say in who logs in.
-cat >"$T/filter" <<'AWK'
-#!/usr/bin/awk -f
-BEGIN { FS = "|" }
-{ print >>file; fflush(file) }
-$0 == "config|ready" {
-	print "register|report|smtp-in|*"
-	print "register|filter|smtp-in|auth"
-	print "register|ready"
-	fflush()
-}
-$1 == "filter" {
-	decision = "proceed"
-	if ($8 ~ / refused$/) decision = "reject|535 5.7.8 not you"
-	if ($8 ~ / thrown$/) decision = "disconnect|554 5.7.1 go away"
-	if ($8 ~ / alias$/) decision = "rewrite|" substr($8, 1, 6) "alice"
-	if ($8 ~ / nonsense$/) decision = "rewrite|alice"
-	print "filter-result|" $6 "|" $7 "|" decision
-	fflush()
-}
-AWK
+cat >"$T/filter" <<'SH'
+#!/bin/sh
+while IFS= read -r line; do
+	printf '%s\n' "$line" >>"$1"
+	case $line in
+	"config|ready")
+		printf 'register|report|smtp-in|*\nregister|filter|smtp-in|auth\nregister|ready\n' ;;
+	"filter|"*)
+		rest=${line#*|*|*|*|*|}
+		session=${rest%%|*} rest=${rest#*|}
+		token=${rest%%|*} param=${rest#*|}
+		case $param in
+		*" refused")	decision="reject|535 5.7.8 not you" ;;
+		*" thrown")	decision="disconnect|554 5.7.1 go away" ;;
+		*" alias")	decision="rewrite|${param% alias} alice" ;;
+		*" nonsense")	decision="rewrite|alice" ;;
+		*)		decision=proceed ;;
+		esac
+		printf 'filter-result|%s|%s|%s\n' "$session" "$token" "$decision" ;;
+	esac
+done
+SH
 chmod +x "$T/filter"
 FILTERED=$(free_port)
 smtpd_conf <<CONF
 table users { slow = "$SLOW", middle = "$MIDDLE", alice = "$QUICK", refused = "$QUICK", thrown = "$QUICK" }
 table slow { slow = "$SLOW" }
-filter "told" proc-exec "exec $T/filter -v file=$T/told"
-filter "trusted" proc-exec "exec $T/filter -v file=$T/trusted" auth-secrets
+filter "told" proc-exec "exec $T/filter $T/told"
+filter "trusted" proc-exec "exec $T/filter $T/trusted" auth-secrets
 filter "both" chain { "told", "trusted" }
 listen on 127.0.0.1 port $PORT auth-optional <users> auth-clear local
 listen on 127.0.0.1 port $FILTERED auth-optional <users> auth-clear local filter "both"
