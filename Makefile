@@ -33,6 +33,7 @@ SMTPD_LIBS !=	pkg-config --libs libevent libtls libcrypto libidn2 libcrypt 2>/de
 		    echo -levent -ltls -lcrypto -lidn2 -lcrypt
 CRYPT_LIBS !=	pkg-config --libs libcrypt 2>/dev/null || echo -lcrypt
 DNS_LIBS !=	pkg-config --libs libevent libcares 2>/dev/null || echo -levent -lcares
+TLS_LIBS !=	pkg-config --libs libtls 2>/dev/null || echo -ltls
 PCRE_LIBS !=	pkg-config --libs libpcre2-8 2>/dev/null || echo -lpcre2-8
 # Where the python3 that a proc finds looks for packages under PREFIX; if nowhere,
 # the package lies beside the other bridges.
@@ -60,6 +61,10 @@ ASAN =		-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/cond_parse.o lib/cond_regex.o lib/cond_scan.o \
 		lib/cond_set.o lib/cond_time.o lib/cond_value.o \
+		lib/drive.o lib/drive_ask.o lib/drive_command.o \
+		lib/drive_compare.o lib/drive_content.o lib/drive_derive.o \
+		lib/drive_filter.o lib/drive_note.o lib/drive_play.o \
+		lib/drive_report.o lib/drive_session.o \
 		lib/filter_parse.o lib/filter_table.o lib/filter_write.o lib/fmt.o \
 		lib/fmt_anon.o lib/fmt_columns.o lib/fmt_dialect.o \
 		lib/fmt_hash.o lib/fmt_human.o lib/fmt_json.o \
@@ -69,7 +74,8 @@ LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 		lib/hold.o lib/input.o lib/join.o lib/join_msg.o \
 		lib/join_parse.o lib/join_queue.o lib/join_text.o lib/join_tx.o \
 		lib/join_write.o lib/linebuf.o lib/nearest.o lib/ordered.o \
-		lib/outbuf.o lib/report_list.o lib/report_name.o lib/report_parse.o \
+		lib/outbuf.o lib/replay_body.o lib/replay_dialog.o \
+		lib/replay_diff.o lib/replay_tape.o lib/replay_text.o lib/report_list.o lib/report_name.o lib/report_parse.o \
 		lib/report_part.o lib/report_queue.o lib/report_quick.o \
 		lib/report_table.o lib/report_time.o lib/report_write.o \
 		lib/sasl.o \
@@ -81,6 +87,9 @@ LIB_OBJS =	lib/addr.o lib/base64.o lib/cond.o lib/cond_lex.o lib/cond_need.o \
 DNS_OBJS =	lib/dns.o lib/dns_cache.o lib/dns_channel.o lib/dns_conf.o \
 		lib/dns_flight.o lib/dns_hosts.o lib/dns_name.o \
 		lib/dns_parse.o lib/dns_set.o lib/fcrdns.o lib/fcrdns_show.o
+
+# Likewise: it needs libtls.
+TLS_OBJS =	lib/replay_conn.o
 
 # The daemon; smtpctl and sendmail are programs of their own.
 SMTPD_OBJS =	smtpd/auth.o smtpd/condition.o smtpd/conf.o smtpd/conf_action.o smtpd/conf_error.o \
@@ -141,8 +150,9 @@ SENDMAIL_OBJS =	smtpd/sendmail.o smtpd/sendmail_message.o smtpd/sendmail_offline
 
 SMTPCTL_OBJS =	smtpd/smtpctl.o smtpd/smtpctl_encrypt.o
 
-TOOLS =		bin/rptcut bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
+TOOLS =		bin/rptcut bin/rptdrive bin/rptfilter bin/rptfmt bin/rpttap bin/txjoin
 DNS_TOOLS =	bin/fcrdns
+TLS_TOOLS =	bin/rptreplay
 DAEMON =	smtpd/smtpd smtpd/smtpctl smtpd/sendmail
 
 UNIT !=		ls tests/unit/*_test.c 2>/dev/null | sed 's/\.c$$//'
@@ -155,14 +165,14 @@ PIPELINES !=	ls examples/recipes/* examples/dashboard/* examples/filters/*
 BRIDGES =	lib/bridge/filter.sh lib/bridge/filter.awk lib/bridge/filter-awk
 PYTHON_BRIDGE =	lib/bridge/opensmtpd/__init__.py lib/bridge/opensmtpd/py.typed
 
-LOAD =		tests/bench/smtp_load tests/bench/dns_front
+LOAD =		tests/bench/smtp_load tests/bench/dns_front tests/bench/filter_echo
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
 QUEUE_BENCH =	tests/bench/queue_bench
 
-PROGRAMS =	$(DAEMON) $(TOOLS) $(DNS_TOOLS)
-OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(SMTPD_OBJS)
+PROGRAMS =	$(DAEMON) $(TOOLS) $(DNS_TOOLS) $(TLS_TOOLS)
+OBJS =		$(LIB_OBJS) $(DNS_OBJS) $(TLS_OBJS) $(SMTPD_OBJS)
 ALL_OBJS =	$(OBJS) $(SMTPCTL_OBJS) $(SENDMAIL_OBJS) $(TOOLS:=.o) \
-		$(DNS_TOOLS:=.o) $(UNIT:=.o)
+		$(DNS_TOOLS:=.o) $(TLS_TOOLS:=.o) $(UNIT:=.o)
 FUZZ_OBJS =	$(FUZZ:=.o)
 
 A =		build/asan
@@ -207,6 +217,10 @@ $(DNS_TOOLS): $(DNS_TOOLS:=.o) $(DNS_OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(DNS_OBJS) build/lib.a $(DNS_LIBS) \
 	    $(BSD_LIBS)
 
+$(TLS_TOOLS): $(TLS_TOOLS:=.o) $(TLS_OBJS) build/lib.a
+	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o $(TLS_OBJS) build/lib.a $(TLS_LIBS) \
+	    $(BSD_LIBS)
+
 # A test says in its source which objects beyond lib it needs.
 $(UNIT): $(UNIT:=.o) $(OBJS) build/lib.a
 	$(CC) $(LD_ALL) $(LDFLAGS) -o $@ $@.o \
@@ -241,6 +255,10 @@ $(TOOLS:%=$(A)/%): $(TOOLS:%=$(A)/%.o) $(A)/lib.a
 
 $(DNS_TOOLS:%=$(A)/%): $(DNS_TOOLS:%=$(A)/%.o) $(DNS_OBJS:%=$(A)/%) $(A)/lib.a
 	$(CC) $(ASAN) -pie -o $@ $@.o $(DNS_OBJS:%=$(A)/%) $(A)/lib.a $(DNS_LIBS) \
+	    $(BSD_LIBS)
+
+$(TLS_TOOLS:%=$(A)/%): $(TLS_TOOLS:%=$(A)/%.o) $(TLS_OBJS:%=$(A)/%) $(A)/lib.a
+	$(CC) $(ASAN) -pie -o $@ $@.o $(TLS_OBJS:%=$(A)/%) $(A)/lib.a $(TLS_LIBS) \
 	    $(BSD_LIBS)
 
 $(UNIT:%=$(A)/%): $(UNIT:%=$(A)/%.o) $(OBJS:%=$(A)/%) $(A)/lib.a
@@ -284,6 +302,9 @@ kill: all $(LOAD)
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
 
+bench-filters: all $(LOAD)
+	sh tests/bench/filters
+
 bench-queue: $(QUEUE_BENCH)
 	$(QUEUE_BENCH) -l 100000 10000 2>/dev/null
 	$(QUEUE_BENCH) 100000 10000 2>/dev/null
@@ -291,6 +312,9 @@ bench-queue: $(QUEUE_BENCH)
 
 bench-tools: all $(BENCH)
 	sh tests/bench/tools
+
+bench-replay: all $(LOAD)
+	sh tests/bench/replay
 
 bench-fcrdns: all $(LOAD)
 	sh tests/bench/fcrdns
@@ -310,7 +334,7 @@ install: all
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(EXAMPLEDIR)
 	for p in $(DAEMON); do \
 	    install -m 755 $$p $(DESTDIR)$(SBINDIR)/ || exit; done
-	for p in $(TOOLS) $(DNS_TOOLS); do \
+	for p in $(TOOLS) $(DNS_TOOLS) $(TLS_TOOLS); do \
 	    install -m 755 $$p $(DESTDIR)$(BINDIR)/ || exit; done
 	for p in $(MANUALS); do \
 	    d=$(DESTDIR)$(MANDIR)/man$${p##*.} && mkdir -p $$d && \
@@ -330,7 +354,7 @@ install: all
 
 uninstall:
 	for p in $(DAEMON); do rm -f $(DESTDIR)$(SBINDIR)/$${p##*/}; done
-	for p in $(TOOLS) $(DNS_TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
+	for p in $(TOOLS) $(DNS_TOOLS) $(TLS_TOOLS); do rm -f $(DESTDIR)$(BINDIR)/$${p##*/}; done
 	for p in $(MANUALS); do \
 	    p=$${p##*/}; rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
 	rm -rf $(DESTDIR)$(EXAMPLEDIR) $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd

@@ -451,6 +451,7 @@ static void	(*const hide[RF_MAX])(struct fmt_anon *, struct slice) = {
 	[RF_RECIPIENT]	= hide_mail,
 	[RF_COMMAND]	= hide_command,
 	[RF_REPLY]	= hide_reply,
+	[RF_EXPECTED]	= hide_reply,
 	[RF_PARAM]	= hide_reply,
 	[RF_MESSAGE]	= hide_all,
 	[RF_REASON]	= hide_all,

@@ -103,6 +103,9 @@ static const struct {
 		AROUND("to <", RF_RECIPIENT, ">"), WHOLE(RF_FATE),
 		AROUND("after ", RF_DELAY, " s"),
 		AROUND("attempt ", RF_ATTEMPTS, "") } },
+	[EV_REPLAY_DIFF]	= { YELLOW, {
+		WHOLE(RF_STATUS), AROUND("\"", RF_COMMAND, "\""),
+		AROUND("expected: ", RF_EXPECTED, ";"), AROUND("got: ", RF_REPLY, "") } },
 };
 
 /* What a value that begins so says about the colour of its line. */

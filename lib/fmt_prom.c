@@ -34,7 +34,8 @@ static const char *const	 versions[WORDS_MAX] = { "SSLv3", "TLSv1", "TLSv1.1",
     "TLSv1.2", "TLSv1.3", OTHER };
 static const char *const	 classes[WORDS_MAX] = { "2xx", "3xx", "4xx", "5xx", OTHER };
 static const char *const	 statuses[WORDS_MAX] = { "commit", "rollback",
-    "disconnect", "timeout", "open", "evicted", "delivered", "failed", OTHER };
+    "disconnect", "timeout", "open", "evicted", "delivered", "failed",
+    "differs", "closed", OTHER };
 static const char *const	 transports[WORDS_MAX] = { "maildir", "mda", "relay",
     "lmtp", OTHER };
 

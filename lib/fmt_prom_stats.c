@@ -8,10 +8,28 @@
 #include "lib/fmt_prom_stats.h"
 #include "lib/nitems.h"
 
-/* A name's middle part is the value of a label: "filter.NAME.latency". */
+/*
+ * A name's middle part is the value of a label: "filter.NAME.requests".  It may
+ * hold dots itself; what stands behind it has one only if it is one of endings.
+ */
 static const char *const labels[] = { "filter", "report" };
+static const char *const endings[] = { ".latency.p50", ".latency.p99" };
 
 /* -- names -- */
+
+/* The dot behind the middle part. */
+static const char *
+ending_of(struct slice name)
+{
+	size_t	 i, n;
+
+	for (i = 0; i < nitems(endings); i++) {
+		n = strlen(endings[i]);
+		if (name.n > n && memcmp(name.p + name.n - n, endings[i], n) == 0)
+			return name.p + name.n - n;
+	}
+	return memrchr(name.p, '.', name.n);
+}
 
 /* The label of a name and its value, or NULL. */
 static const char *
@@ -25,9 +43,9 @@ label_of(struct slice name, struct slice *value)
 		if (name.n <= n || memcmp(name.p, labels[i], n) != 0 || name.p[n] != '.')
 			continue;
 		first = name.p + n;
-		last = memrchr(name.p, '.', name.n);
-		*value = slice_make(first + 1, last == first ? 0 : (size_t)(last - first) - 1);
-		return last == first ? NULL : labels[i];
+		last = ending_of(name);
+		*value = slice_make(first + 1, last <= first ? 0 : (size_t)(last - first) - 1);
+		return last <= first ? NULL : labels[i];
 	}
 	return NULL;
 }

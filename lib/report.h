@@ -66,6 +66,7 @@ enum event_id {
 	EV_TX_SUMMARY,		/* derived: what txjoin(1) writes */
 	EV_LINK_SUMMARY,
 	EV_MSG_SUMMARY,
+	EV_REPLAY_DIFF,		/* derived: what rptreplay(1) writes */
 	EV_MAX,
 	EV_UNKNOWN = EV_MAX
 };
@@ -89,6 +90,7 @@ enum field {
 	RF_FATE, RF_DELAY, RF_ATTEMPTS,
 	RF_REASON, RF_TRANSPORT, RF_NEXT, RF_BOUNCE,
 	RF_NAME, RF_VALUE,
+	RF_EXPECTED,
 	RF_MAX
 };
 

@@ -101,6 +101,7 @@ const struct report_field report_fields[RF_MAX] = {
 	[RF_BOUNCE]	= { "bounce",		RT_HEX32 },
 	[RF_NAME]	= { "name",		RT_TOKEN },
 	[RF_VALUE]	= { "value",		RT_NUMBER },
+	[RF_EXPECTED]	= { "expected",		RT_TEXT },
 };
 
 /* Fields in the newest order, how many at the end early dialects lack, is it derived. */
@@ -159,6 +160,8 @@ const struct report_event report_events[EV_MAX] = {
 	[EV_MSG_SUMMARY]	= { "msg-summary",	{
 		RF_MSGID, RF_STATUS, RF_BEGIN, RF_SENDER, RF_RECIPIENT, RF_FATE,
 		RF_DELAY, RF_ATTEMPTS, RF_EVPID, RF_MARK }, 0, true },
+	[EV_REPLAY_DIFF]	= { "replay-diff",	{
+		RF_STATUS, RF_COMMAND, RF_EXPECTED, RF_REPLY }, 0, true },
 };
 
 /* Where older dialects, up to and including this one, have other orders. */

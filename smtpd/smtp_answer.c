@@ -60,15 +60,38 @@ asked(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 }
 
 static bool
-refuses(enum decision d)
+has_controls(struct slice s)
 {
-	return d == DECISION_REJECT || d == DECISION_DISCONNECT;
+	size_t	 i;
+
+	for (i = 0; i < s.n; i++)
+		if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/* Why a decision cannot be carried out in that phase; NULL: it can. */
+static const char *
+unusable(const struct filter_answer *a, enum phase phase)
+{
+	switch (a->decision) {
+	case DECISION_REJECT:
+	case DECISION_DISCONNECT:
+		return filter_refusal_valid(a->param) ? NULL : "its parameter is no reply that refuses, as \"550 text\"";
+	case DECISION_REWRITE:
+		return has_controls(a->param) ? "control characters cannot stand in a command" : NULL;
+	case DECISION_JUNK:
+		return phase == PHASE_COMMIT ? "at commit it is too late for junk" : NULL;
+	default:
+		return NULL;
+	}
 }
 
 static void
 decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
 	struct question	*q = asked(f, a, line);
+	const char	*why;
 
 	if (q == NULL)
 		return;
@@ -78,12 +101,9 @@ decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 	} else if (!q->open) {
 		question_end(q);
 		filter_strike(f, line, "the answer comes too late");
-	} else if (a->decision == DECISION_JUNK && q->phase == PHASE_COMMIT) {
+	} else if ((why = unusable(a, q->phase)) != NULL) {
 		phase_spoiled(q);
-		filter_strike(f, line, "at commit it is too late for junk");
-	} else if (refuses(a->decision) && !filter_refusal_valid(a->param)) {
-		phase_spoiled(q);
-		filter_strike(f, line, "its parameter is no reply that begins with 4yz or 5yz");
+		filter_strike(f, line, why);
 	} else {
 		filter_answered(f, q);
 		phase_decided(q, a->decision, a->param);

@@ -155,7 +155,7 @@ is "$? $got" "2 rptcut: stdout: No space left on device" "a full disk is said"
 
 rptcut -l >vocabulary
 is "$(grep -c '^event' vocabulary) $(grep '^field	src' vocabulary) $(grep -c '^dialect' vocabulary)" \
-    "33 field	src	.ip.port 11" "-l lists events, fields and dialects"
+    "34 field	src	.ip.port 11" "-l lists events, fields and dialects"
 
 # files that a decompressor reads
 for program in gzip zstd xz; do

@@ -90,7 +90,7 @@ END
 rptfmt -u log >got
 same got expected "every event"
 awk -F '|' '{ print $5 }' log | sort -u >shown
-rptcut -l | awk -F '\t' '$1 == "event" && $2 !~ /-summary$/ { print $2 }' | sort >known
+rptcut -l | awk -F '\t' '$1 == "event" && $2 !~ /-summary$|^replay-/ { print $2 }' | sort >known
 same shown known "the table has no other that a daemon writes"
 for sample in "$SAMPLES"/*.log; do
 	is "$(rptfmt -u "$sample" | wc -l)" "$(grep -c '^report|' "$sample")" \
@@ -149,11 +149,13 @@ cat >derived <<'END'
 report|0.7|1541750432.500000|smtp-in|tx-summary|c73c0aff0dfb6250|f84306b3|commit|1541750430.000000|2.500000|192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass|EHLO|cl%7Cient|TLSv1.3:AES:256||<>|a%2Cb@example.org,c@example.net|ok,permfail|f84306b300000001,|301||rcpt-to:proceed|gap|250 2.0.0 Ok
 report|0.7|1541750432.600000|smtp-in|link-summary|c73c0aff0dfb6250|disconnect|1541750430.000000|2.500000|192.0.2.1:40|[2001:db8::1]:25|mail.example.org|pass||||alice|1|4|2|1|1|301|
 report|0.7|1541750433.000000|smtp-out|msg-summary|c73c0aff0dfb6250|f84306b3|failed|1541750430.000000|a@example.org|b@example.org,c@example.org|delivered,failed|1.5,2|1,2|f84306b300000001,f84306b300000002|
+report|0.7|1541750433.000000|smtp-in|replay-diff|c73c0aff0dfb6250|differs|MAIL FROM:<a%7Cb@example.org>|550 5.7.1 c%2Cd@example.net, no|250 2.0.0 Ok
 END
 is "$(rptfmt -T '' derived)" \
     'in    c73c0aff tx-summary      f84306b3 commit from <> to <a,b@example.org, c@example.net> ok, permfail 301 bytes TLSv1.3 in 2.500000 s
 in    c73c0aff link-summary    disconnect 192.0.2.1:40 mail.example.org fcrdns pass 1 transactions 1 commits in 2.500000 s
-out   c73c0aff msg-summary     f84306b3 failed from <a@example.org> to <b@example.org, c@example.org> delivered, failed after 1.5, 2 s attempt 1, 2' \
+out   c73c0aff msg-summary     f84306b3 failed from <a@example.org> to <b@example.org, c@example.org> delivered, failed after 1.5, 2 s attempt 1, 2
+in    c73c0aff replay-diff     differs "MAIL FROM:<a|b@example.org>" expected: 550 5.7.1 c,d@example.net, no; got: 250 2.0.0 Ok' \
     "derived events"
 rptcut -l | awk -F '\t' '$1 == "event" { print $2 }' | sort >known
 { rptcut -f event log; rptcut -f event derived; } | sort -u >shown
@@ -162,8 +164,8 @@ same shown known "log and derived have every event"
 # -- times --
 cut -d '|' -f 5 derived >events
 is "$(rptfmt -r derived | cut -c 1-18 | paste -sd ,)" \
-    "    0.000000 in   ,    0.100000 in   ,    0.500000 out  " "-r for people"
-is "$(rptfmt -i -p '%{time}' derived | paste -sd ,)" "0.000000,0.100000,0.400000" "-i"
+    "    0.000000 in   ,    0.100000 in   ,    0.500000 out  ,    0.500000 in   " "-r for people"
+is "$(rptfmt -i -p '%{time}' derived | paste -sd ,)" "0.000000,0.100000,0.400000,0.000000" "-i"
 is "$({ sed -n 3p derived; sed -n 1p derived; } | rptfmt -r -p '%{time} %{begin}' | paste -sd ,)" \
     "0.000000 -3.000000,-0.500000 -3.000000" "-r of what was before the first"
 is "$({ sed -n 3p derived; sed -n 1p derived; } | rptfmt -i -j | cut -c 1-33 | paste -sd ,)" \
@@ -171,7 +173,7 @@ is "$({ sed -n 3p derived; sed -n 1p derived; } | rptfmt -i -j | cut -c 1-33 | p
 is "$(rptfmt -u -T '"%H"' -j derived | cut -c 1-31 | sed 1q)" \
     '{"version":"0.7","time":"\"08\"' "-T is a text in JSON"
 is "$(rptfmt -u -T '%H:%M:%S.%N' -t -f time,begin derived | paste -sd ,)" \
-    "time	begin,08:00:32.500000	08:00:30.000000,08:00:32.600000	08:00:30.000000,08:00:33.000000	08:00:30.000000" \
+    "time	begin,08:00:32.500000	08:00:30.000000,08:00:32.600000	08:00:30.000000,08:00:33.000000	08:00:30.000000,08:00:33.000000	" \
     "-T of every time"
 
 # -- programs: JSON is read by another --
@@ -204,13 +206,14 @@ event,recipient,identity,size
 tx-summary,"a%2Cb@example.org,c@example.net",cl|ient,301
 link-summary,,,
 msg-summary,"b@example.org,c@example.org",,
+replay-diff,,,
 END
 rptfmt -c -f event,recipient,identity,size derived >got
 same got expected "-c"
 is "$(printf 'report|0.7|0|smtp-in|protocol-client|1f|a "b", c\n' | rptfmt -c -e none -f command,reply | sed 1d)" \
     '"a ""b"", c",none' "-c: quotes are doubled; -e"
 is "$(rptfmt -t -f event,recipient.domain,src.ip derived | tr '\t' '!' | paste -sd ,)" \
-    "event!recipient.domain!src.ip,tx-summary!example.org,example.net!192.0.2.1,link-summary!!192.0.2.1,msg-summary!example.org,example.org!" \
+    "event!recipient.domain!src.ip,tx-summary!example.org,example.net!192.0.2.1,link-summary!!192.0.2.1,msg-summary!example.org,example.org!,replay-diff!!" \
     "-t"
 is "$(rptfmt -t hostile | tr '\t' '\n' | wc -l)" "$(($(rptcut -l | grep -c '^field') * 2))" \
     "-t: all fields where none are named, and no TAB in a value"
@@ -344,7 +347,10 @@ sed 's/.*/report|0.7|1541750432|stats|&/' >stats <<'END'
 counter|0|report.one.dropped|1
 gauge|0|a|1
 counter|0|report.t"w.o.dropped|3
-gauge|0|filter.clamav.latency|12
+gauge|0|filter.clam.av.latency.p99|12
+counter|0|filter.clam.av.requests|9
+gauge|0|filter.dkim.latency.p99|14
+gauge|0|filter.latency.p50|3
 gauge|0|a|2
 counter|0|report.dropped|7
 END
@@ -355,8 +361,13 @@ pipepost_report_dropped{report="t\"w.o"} 3
 pipepost_report_dropped 7
 # TYPE pipepost_a gauge
 pipepost_a 2
-# TYPE pipepost_filter_latency gauge
-pipepost_filter_latency{filter="clamav"} 12' "-P: names with a name in them, one family together, the newest value"
+# TYPE pipepost_filter_latency_p99 gauge
+pipepost_filter_latency_p99{filter="clam.av"} 12
+pipepost_filter_latency_p99{filter="dkim"} 14
+# TYPE pipepost_filter_requests counter
+pipepost_filter_requests{filter="clam.av"} 9
+# TYPE pipepost_filter_latency_p50 gauge
+pipepost_filter_latency_p50 3' "-P: names with a name in them, one family together, the newest value"
 seq 1 1000 | sed 's/.*/report|0.7|1541750432|stats|gauge|0|n&|1/' | rptfmt -P stats.prom
 is "$(grep -c '^pipepost' stats.prom)" 256 "-P: no stream makes more names than that"
 printf 'report|0.7|0|smtp-in|tx-rcpt|1f|f8|made-up|x\n' | rptfmt -P odd.prom
@@ -364,7 +375,7 @@ printf 'report|0.7|0|smtp-in|timeout|1f\n' | rptfmt -P usual.prom
 is "$(sed 's/ [0-9]*$//' odd.prom)" "$(sed 's/ [0-9]*$//' usual.prom)" "no line makes labels"
 is "$(grep -c ',result="other"} 1$' odd.prom)" 1 "what nobody knows is \"other\""
 sed 's/|commit|/||/' derived | rptfmt -P odd.prom
-is "$(grep -c '^rpt_status_total.* [1-9]' odd.prom)" 2 "a status that is absent is none"
+is "$(grep -c '^rpt_status_total.* [1-9]' odd.prom)" 3 "a status that is absent is none"
 rptfmt -P live.prom:1 <fifo &
 exec 3>fifo
 sed -n 1p log >&3

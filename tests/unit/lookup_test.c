@@ -24,6 +24,8 @@
 #include "tests/unit/conf_text.h"
 
 #define CONF								\
+	"table listed { a, b }\n"					\
+	"table live file:/nonexistent/live\n"				\
 	"action local maildir\n"					\
 	"action mx relay auth { me = 'user:secret' } domain { '*' = 'smtp://me@far' } ttl 2h\n" \
 	"action smart relay host smtp://smart\n"			\
@@ -100,6 +102,12 @@ peer_cb(struct ipc *ipc, struct ipc_msg *msg, void *arg)
 		result = ipc_get_u8(msg);
 		value = ipc_get_slice(msg);
 		say(p, "answer %d %u %.*s; ", (int)id, result, (int)value.n, value.p);
+		break;
+	case IPC_UPDATED:
+		id = ipc_get_u64(msg);
+		result = ipc_get_u8(msg);
+		value = ipc_get_slice(msg);
+		say(p, "updated %d %u %.*s; ", (int)id, result, (int)value.n, value.p);
 		break;
 	case IPC_HELD:
 		id = ipc_get_u64(msg);
@@ -317,6 +325,36 @@ test_smtp_asks(void **state)
 	remove_filters();
 }
 
+/* -- smtpctl update table, by queue -- */
+
+static const struct {
+	const char	*table, *answer;
+} updates[] = {
+	{ "live", "updated 9 0 table live stays as it is: /nonexistent/live: No such file or directory; " },
+	{ "listed", "updated 9 0 table listed is written in smtpd.conf: it changes when smtpd starts anew; " },
+	{ "lvie", "updated 9 0 no table \"lvie\"; did you mean \"live\"?; " },
+	{ "nothing-like-that", "updated 9 0 no table \"nothing-like-that\"; " },
+	/* a list in a rule has a name, too, but it is nobody's to use */
+	{ "<dynamic:0>", "updated 9 0 no table \"<dynamic:0>\"; " },
+	{ "", "updated 9 0 no table \"\"; " },
+};
+
+static void
+test_queue_updates(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < nitems(updates); i++) {
+		ipc_begin(queue.theirs, IPC_UPDATE);
+		ipc_put_u64(queue.theirs, 9);
+		ipc_put_slice(queue.theirs, slice_str(updates[i].table));
+		ipc_end(queue.theirs);
+		exchange(&queue);
+		assert_string_equal(queue.said, updates[i].answer);
+	}
+}
+
 /* Last: without queue everybody waits, and one that comes again is used. */
 static void
 test_queue_gone(void **state)
@@ -365,6 +403,7 @@ main(void)
 		cmocka_unit_test(test_queue_asks),
 		cmocka_unit_test(test_relay_asks),
 		cmocka_unit_test(test_smtp_asks),
+		cmocka_unit_test(test_queue_updates),
 		cmocka_unit_test(test_queue_gone),
 	};
 
