@@ -21,6 +21,9 @@ registers(struct filter_proc *f, const struct filter_answer *a)
 			f->phases |= 1u << a->phase;
 		return;
 	}
+	/* Of others no session tells: that is what `report` is for. */
+	if (a->subsystem > SUBSYSTEM_SMTP_OUT)
+		return;
 	events = &f->events[a->subsystem == SUBSYSTEM_SMTP_OUT];
 	*events |= a->event == EV_MAX ? UINT64_MAX : (uint64_t)1 << a->event;
 }
@@ -61,17 +64,6 @@ asked(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 	return q;
 }
 
-static bool
-has_controls(struct slice s)
-{
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++)
-		if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
-			return true;
-	return false;
-}
-
 /* Why a decision cannot be carried out in that phase; NULL: it can. */
 static const char *
 unusable(const struct filter_answer *a, enum phase phase)
@@ -81,7 +73,7 @@ unusable(const struct filter_answer *a, enum phase phase)
 	case DECISION_DISCONNECT:
 		return filter_refusal_valid(a->param) ? NULL : "its parameter is no reply that refuses, as \"550 text\"";
 	case DECISION_REWRITE:
-		return has_controls(a->param) ? "control characters cannot stand in a command" : NULL;
+		return verb_has_controls(a->param) ? "control characters cannot stand in a command" : NULL;
 	case DECISION_JUNK:
 		return phase == PHASE_COMMIT ? "at commit it is too late for junk" : NULL;
 	default:
