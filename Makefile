@@ -25,6 +25,8 @@ WERROR =
 FUZZ_CC =	clang
 FUZZ_SECONDS =	600
 KILLS =		500
+SECONDS =	600
+SEED =
 
 LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcrypto \
 		    libidn2 libcares libpcre2-8 2>/dev/null || :
@@ -298,6 +300,11 @@ fuzz:
 
 kill: all $(LOAD)
 	KILLS=$(KILLS) prove -v tests/kill.t
+
+# Clients and filters that end anywhere, against the daemon with the sanitizers.
+filter-random: $(DAEMON:%=$(A)/%)
+	BUILD=$(A) RANDOM_SECONDS="$(SECONDS)" SEED="$(SEED)" \
+	    sh tests/filter_random/run
 
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run

@@ -386,6 +386,8 @@ bool	verb_is_known(struct slice line);
 
 /* Runs one command line, without its CRLF. */
 void	verb_run(struct session *, struct slice line);
+/* Control characters, but a tab, can stand in no command. */
+bool	verb_has_controls(struct slice);
 /* A line that can be no command is answered with this, unless verb_lost(). */
 void	verb_garbled(struct session *, struct slice line, enum reply);
 /* After a BDAT that cannot be read nobody knows what follows: that ends the session.  False: it is none. */

@@ -57,6 +57,19 @@ phase_begin(struct session *s)
 	return up;
 }
 
+bool
+phase_depends(const struct session *s, uint64_t bits)
+{
+	const struct filter	*f;
+	size_t			 i;
+
+	for (i = 0; (f = chain_every(s, i)) != NULL; i++)
+		if (f->kind == FILTER_PROC && !f->shadow &&
+		    (bits >> f->proc->bit & 1) != 0)
+			return true;
+	return false;
+}
+
 static void
 free_asking(struct session *s)
 {
@@ -451,6 +464,19 @@ phase_spoiled(struct question *q)
 {
 	if (q->open)
 		phase_late(q);
+}
+
+void
+phase_answered_wrongly(struct question *q)
+{
+	struct session	*s = q->session;
+	bool		 heard = q->open && !q->filter->shadow;
+
+	question_end(q);
+	if (!heard)
+		return;
+	s->asking->question = NULL;
+	fail(s);
 }
 
 void

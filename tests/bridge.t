@@ -24,15 +24,21 @@ run_one()	# BRIDGE
 {
 	case $1 in
 	python)	timeout 60 python3 filter.py ;;
-	sh)	timeout 60 sh filter.sh ;;
+	sh | bash | *\ sh | ksh) timeout 60 $1 filter.sh ;;
 	*)	AWK=$1 timeout 60 "$B/filter-awk" filter.awk ;;
 	esac
 }
 
+shells=
+for shell in bash "busybox sh" ksh; do
+	! $shell -c : 2>/dev/null || shells="$shells$shell
+"
+done
+
 # each DESCRIPTION EXPECTED INPUT: every bridge answers this.
 each()
 {
-	{ echo python; echo sh; printf %s "$awks"; } >bridges
+	{ echo python; echo sh; printf %s "$shells$awks"; } >bridges
 	while read -r bridge; do
 		run_one "$bridge" <"$3" >out 2>err || note "status $?"
 		same out "$2" "$1: $bridge"
@@ -308,7 +314,7 @@ sed 's/;-.*//' expected >expected.awk
 while read -r bridge; do
 	run_one "$bridge" <lines >out 2>got
 	case $bridge in
-	python | sh) same got expected "what lines say: $bridge" ;;
+	python | *sh) same got expected "what lines say: $bridge" ;;
 	*)	same got expected.awk "what lines say: $bridge" ;;
 	esac
 done <bridges
@@ -321,6 +327,8 @@ import opensmtpd
 def data_line(timestamp, session_id, args):
     if args.line == "":
         return ["X-Added: 1", ".", "..two", args.line]
+    if args.line == "three":
+        return ["before", args.line]
     if args.line == "two":
         return "first\nsecond"
     if args.line == ".":
@@ -339,6 +347,7 @@ on_data_line()
 	"")	put "X-Added: 1"; put .; put ..two; put "$line" ;;
 	two)	put "first
 second" ;;
+	three)	put "before"; proceed ;;
 	.)	put "at the end" ;;
 	drop)	drop ;;
 	esac
@@ -349,6 +358,7 @@ cat >filter.awk <<'END'
 function on_data_line() {
 	if (line == "") { put("X-Added: 1"); put("."); put("..two"); put(line) }
 	else if (line == "two") put("first\nsecond")
+	else if (line == "three") { put("before"); proceed() }
 	else if (line == ".") put("at the end")
 	else if (line == "drop") drop()
 }
@@ -357,10 +367,18 @@ perl -e 'print "Subject: a | b\n\tindented  \n\\n \\t \\\\ %s %d \$HOME `id` \"x
     "..dot\n...\nend\\\ncaf\xc3\xa9 \xff\xfe\nfilter-result|x\n.x\n ", "x" x 70000, "| \n"' >body
 request="filter|0.6|1590000000.004217|smtp-in|data-line|$SID|$TOKEN|"
 answer="filter-dataline|$SID|$TOKEN|"
-{ cat body; printf '%s\n' drop "" two .; } | LC_ALL=C sed "s/^/$request/" >lines
-{ cat body; printf '%s\n' "X-Added: 1" .. ..two "" first second "at the end" .; } |
+{ cat body; printf '%s\n' drop "" two three .; } | LC_ALL=C sed "s/^/$request/" >lines
+{ cat body; printf '%s\n' "X-Added: 1" .. ..two "" first second before three "at the end" .; } |
     LC_ALL=C sed "s/^/$answer/" >expected
 each "lines of a message" expected lines
+
+printf '%s\n' '. "$B/filter.sh"' 'on_rcpt_to() { put "a line"; reject "550 no"; }' run >filter.sh
+echo 'function on_rcpt_to() { put("a line"); reject("550 no") }' >filter.awk
+rcpt="filter|0.7|1.0|smtp-in|rcpt-to|$SID|$TOKEN|a@b"
+is "$(echo "$rcpt" | sh filter.sh 2>err; cat err)" "filter-result|$SID|$TOKEN|reject|550 no
+filter.sh: put is for on_data_line: a line" "a line where none may be: sh"
+is "$(echo "$rcpt" | "$B/filter-awk" filter.awk 2>err; cat err)" "filter-result|$SID|$TOKEN|reject|550 no
+filter.awk: put is for on_data_line: a line" "a line where none may be: awk"
 
 # What nobody asked for is answered all the same.
 cat >filter.py <<'END'
@@ -370,7 +388,7 @@ END
 printf '%s\n' '. "$B/filter.sh"' run >filter.sh
 echo 'BEGIN { }' >filter.awk
 { cat lines; head -n 30 requests | tail -n 3; } >all
-{ { cat body; printf '%s\n' drop "" two .; } | LC_ALL=C sed "s/^/$answer/"
+{ { cat body; printf '%s\n' drop "" two three .; } | LC_ALL=C sed "s/^/$answer/"
 	head -n 30 told | tail -n 3 | sed 's/$/|proceed/'; } >expected
 each "without functions" expected all
 
@@ -438,7 +456,6 @@ same got expected "remember and recall, until the session ends"
 # -- what functions do wrong --
 
 failed="filter-result|$SID|$TOKEN|reject|451 4.3.0 The filter failed"
-rcpt="filter|0.7|1.0|smtp-in|rcpt-to|$SID|$TOKEN|a@b"
 for wrong in 'reject "250 fine"' 'reject "no"' 'disconnect ""' 'reject "550 a
 filter-result"' 'rewrite ""'; do
 	printf '%s\n' '. "$B/filter.sh"' "on_rcpt_to() { $wrong; }" run >filter.sh
@@ -558,7 +575,7 @@ if __name__ == "__main__":
     o.run()
 END
 for log in "$TOP"/tests/data/*.log; do
-	grep '^report|' "$log" | python3 founding.py >out 2>err
+	grep -a '^report|' "$log" | python3 founding.py >out 2>err
 	is "$? $(cat out err)" "0 " "the founding program reads ${log##*/}, and says nothing"
 done
 printf '%s\n' "config|ready" | python3 founding.py >out
