@@ -185,6 +185,8 @@ answer_query(struct ipc *relay, struct ipc_msg *msg)
 		return;
 	result = lookup_query(proc_conf, kind, table, key, &value);
 	ipc_begin(relay, IPC_ANSWER);
+	if (kind == QUERY_CREDENTIALS)
+		ipc_secret(relay);
 	ipc_put_u64(relay, id);
 	ipc_put_u8(relay, (uint8_t)(1 + result));
 	ipc_put_slice(relay, result == TABLE_YES ? value : SLICE(""));

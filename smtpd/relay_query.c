@@ -132,6 +132,7 @@ relay_answered(struct ipc *ipc, struct ipc_msg *msg)
 	struct question		*q;
 
 	a.text = ipc_get_slice(msg);
+	msg->secret = true;	/* it may be a password */
 	msg->bad |= result > 1 + TABLE_YES;
 	if (!ipc_complete(ipc, msg) || (q = take(id, PROC_LOOKUP)) == NULL)
 		return;

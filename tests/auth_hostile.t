@@ -4,7 +4,7 @@
 # not log in; the process that makes them dies, stops or has too much to do; and no
 # secret stands in the log, in a stream, or is told to a filter.
 . tests/lib.sh
-plan 39
+plan 40
 
 SLOW='$2b$12$abcdefghijklmnopqrstuuT1Iwu6o8Wx7BoOyIMHfgVJq6JO/IJhW'
 MIDDLE='$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u'
@@ -238,4 +238,11 @@ is "$(grep -c -a -F -f "$T/secrets" "$T/log" "$T/founding" "$T/report" "$T/told"
 $T/founding:0
 $T/report:0
 $T/told:0" "and nothing of it is told"
+failed=$(grep -c '|link-auth|.*|fail|alice' "$T/report")
+login -a 127.9.9.9 "$PORT" alice six >"$T/out" &
+guess=$!
+failed_again() { [ "$(grep -c '|link-auth|.*|fail|alice' "$T/report")" -gt "$failed" ]; }
+wait_for "$PATIENCE" failed_again
 ok "it stops in order" smtpd_stop
+wait $guess
+is "$(codes "$T/out")" 421 "who waits for his reply hears that"
