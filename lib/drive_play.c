@@ -351,12 +351,30 @@ disconnected(struct drive *d, struct drive_session *s, const struct report *r)
 	return GONE;
 }
 
-/* An event that a command caused, with its new argument. */
+/* The field that a new argument of the command takes the place of. */
+static enum field
+rewritten_field(enum event_id event)
+{
+	switch (event) {
+	case EV_LINK_IDENTIFY:
+		return RF_IDENTITY;
+	case EV_LINK_AUTH:
+		return RF_USERNAME;
+	case EV_TX_MAIL:
+	case EV_TX_RCPT:
+		return RF_ADDRESS;
+	default:
+		return RF_MAX;
+	}
+}
+
+/* An event that a command caused. */
 static void
 event(struct drive *d, struct drive_session *s, const struct report *r)
 {
 	struct report	 changed;
-	enum field	 f = r->event == EV_LINK_IDENTIFY ? RF_IDENTITY : RF_ADDRESS;
+	enum field	 f = rewritten_field(r->event);
+	const char	*user;
 
 	if (r->event == EV_TX_MAIL)
 		s->asked_early = false;
@@ -365,12 +383,14 @@ event(struct drive *d, struct drive_session *s, const struct report *r)
 			drive_abandon(d, s);
 		return;
 	}
-	if (s->rewritten == NULL || (r->event != EV_LINK_IDENTIFY &&
-	    r->event != EV_TX_MAIL && r->event != EV_TX_RCPT))
+	if (s->rewritten == NULL || f == RF_MAX)
 		drive_report_pass(d, r);
 	else {
 		changed = *r;
 		changed.field[f] = slice_str(s->rewritten);
+		/* Behind the mechanism. */
+		if (f == RF_USERNAME && (user = strchr(s->rewritten, ' ')) != NULL)
+			changed.field[f] = slice_str(user + 1);
 		drive_report_pass(d, &changed);
 	}
 	drive_note_event(d, s, r);
