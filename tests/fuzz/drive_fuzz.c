@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A stream played into a filter that says anything: the input's first line
+ * A stream played into a filter that says anything: the input's first byte
  * chooses how it is played, the lines with "<" before them are what the filter
- * says, one after each thing that it is told, over and over; the others are the
- * stream.  "<" and a decision answers the question that was asked last.
+ * says, one after each question, or thing that it is told at all, over and over;
+ * the others are the stream.  "<" and a word, "|" and what follows, decides about
+ * the question that was asked last, "<=" sends a line of the message.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -17,11 +18,18 @@
 
 #define LINES_MAX	200
 
+/* Bits of the first byte, above the two that choose the dialect. */
+#define AT_ONCE(b)	(((b) >> 2 & 3) + 1)
+#define MESSAGE		0x10	/* one that is given */
+#define RAW		0x20	/* all that the filter says is in the input */
+#define ECHO		0x40	/* lines of messages come back */
+
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct slice	 says[LINES_MAX];
 static size_t		 nsays, next, budget;
 static char		 last[256];	/* ids of the question asked last */
+static unsigned	 flags;
 static int		 tell = -1;	/* where the filter's output is written */
 
 /* -- the filter, instead of drive_filter.c -- */
@@ -107,28 +115,67 @@ remember(struct slice line)
 }
 
 static void
+say_str(const char *s)
+{
+	say(s, strlen(s));
+}
+
+static void
+register_all(void)
+{
+	char		 line[64];
+	enum phase	 p;
+
+	for (p = 0; p < PHASE_MAX; p++) {
+		snprintf(line, sizeof(line), "register|filter|smtp-in|%s\n",
+		    filter_phases[p].name);
+		say_str(line);
+	}
+	say_str("register|report|smtp-in|*\nregister|ready\n");
+}
+
+/* What behind a "<" is no line of the protocol is the end of one. */
+static void
+say_next(void)
+{
+	struct slice	 s = says[next++ % nsays];
+	bool		 data = s.n > 0 && s.p[0] == '=';
+
+	if (s.n > 0 && s.p[0] != '!') {
+		say_str(data ? "filter-dataline|" : "filter-result|");
+		say_str(last);
+		say_str("|");
+	}
+	if (data || (s.n > 0 && s.p[0] == '!'))
+		s = slice_make(s.p + 1, s.n - 1);
+	say(s.p, s.n);
+	say_str("\n");
+}
+
+static void
 told(struct slice line)
 {
-	struct slice	 s;
+	static const char	 question[] = "filter|", data[] = "|data-line|";
+	bool			 asked = line.n > 7 && memcmp(line.p, question, 7) == 0;
+	const char		*at;
 
-	if (line.n > 7 && memcmp(line.p, "filter|", 7) == 0)
+	if (asked)
 		remember(line);
-	if (nsays == 0 || budget == 0)
+	if (budget == 0)
 		return;
 	budget--;
-	s = says[next++ % nsays];
-	if (s.n > 0 && s.p[0] >= 'a' && s.p[0] <= 'z' && memchr(s.p, '|', s.n) == NULL) {
-		say("filter-result|", 14);
-		say(last, strlen(last));
-		say("|", 1);
-	} else if (s.n > 0 && s.p[0] == '=') {
-		say("filter-dataline|", 16);
-		say(last, strlen(last));
-		say("|", 1);
-		s = slice_make(s.p + 1, s.n - 1);
-	}
-	say(s.p, s.n);
-	say("\n", 1);
+	if ((flags & RAW) == 0 && slice_eq(line, SLICE("config|ready")))
+		register_all();
+	else if (asked && (flags & ECHO) != 0 && (at = memmem(line.p, line.n, data,
+	    sizeof(data) - 1)) != NULL && at < line.p + 64) {
+		say_str("filter-dataline|");
+		say_str(last);
+		say_str("|");
+		at = memrchr(line.p, '|', line.n);
+		say(at + 1, (size_t)(line.p + line.n - at) - 1);
+		say_str("\n");
+	} else if ((asked || (flags & RAW) != 0) && nsays > 0)
+		say_next();
 }
 
 int
@@ -241,9 +288,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	o.dialect = dialects[data[0] & 3];
-	o.at_once = (data[0] >> 2 & 3) + 1;
-	if ((data[0] & 16) != 0)
+	flags = data[0];
+	o.dialect = dialects[flags & 3];
+	o.at_once = AT_ONCE(flags);
+	if ((flags & MESSAGE) != 0)
 		o.message = SLICE(".a\r\nb\n..\n\nlast");
 	p++;
 	nsays = next = 0;
