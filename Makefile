@@ -25,6 +25,8 @@ WERROR =
 FUZZ_CC =	clang
 FUZZ_SECONDS =	600
 KILLS =		500
+SECONDS =	600
+SEED =
 
 LIB_CFLAGS !=	pkg-config --cflags libbsd-overlay libevent libtls libcrypto \
 		    libidn2 libcares libpcre2-8 2>/dev/null || :
@@ -165,7 +167,7 @@ PIPELINES !=	ls examples/recipes/* examples/dashboard/* examples/filters/*
 BRIDGES =	lib/bridge/filter.sh lib/bridge/filter.awk lib/bridge/filter-awk
 PYTHON_BRIDGE =	lib/bridge/opensmtpd/__init__.py lib/bridge/opensmtpd/py.typed
 
-LOAD =		tests/bench/smtp_load tests/bench/dns_front
+LOAD =		tests/bench/smtp_load tests/bench/dns_front tests/bench/filter_echo
 BENCH =		tests/bench/smtp_data_bench tests/bench/report_gen
 QUEUE_BENCH =	tests/bench/queue_bench
 
@@ -299,8 +301,16 @@ fuzz:
 kill: all $(LOAD)
 	KILLS=$(KILLS) prove -v tests/kill.t
 
+# Clients and filters that end anywhere, against the daemon with the sanitizers.
+filter-random: $(DAEMON:%=$(A)/%)
+	BUILD=$(A) RANDOM_SECONDS="$(SECONDS)" SEED="$(SEED)" \
+	    sh tests/filter_random/run
+
 bench: all $(LOAD) $(BENCH)
 	sh tests/bench/run
+
+bench-filters: all $(LOAD)
+	sh tests/bench/filters
 
 bench-queue: $(QUEUE_BENCH)
 	$(QUEUE_BENCH) -l 100000 10000 2>/dev/null
@@ -357,5 +367,5 @@ uninstall:
 	rm -rf $(DESTDIR)$(EXAMPLEDIR) $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd
 
 clean:
-	rm -rf build demo
+	rm -rf build demo lib/bridge/opensmtpd/__pycache__
 	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) $(QUEUE_BENCH) */*.o */*.d tests/*/*.o tests/*/*.d

@@ -3,6 +3,7 @@
  * rptreplay(1): recorded sessions once more, against a server, and what it
  * answers otherwise.
  */
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <err.h>
@@ -268,6 +269,18 @@ resolve(void)
 		errx(2, "%s: %s", server, gai_strerror(error));
 }
 
+/* As many descriptors as there may be. */
+static void
+raise_limit(void)
+{
+	struct rlimit	 limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 /* The server is the user's own, and its certificate that of a test. */
 static void
 configure_tls(void)
@@ -354,6 +367,7 @@ main(int argc, char *argv[])
 		}
 	if (argc != optind)
 		usage();
+	raise_limit();
 	resolve();
 	configure_tls();
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || input_init(&in, none) == -1 ||

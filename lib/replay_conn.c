@@ -16,6 +16,8 @@
 
 #include "lib/replay_conn.h"
 
+#define ROUNDS	64	/* pieces at a time */
+
 /* -- connecting -- */
 
 static void
@@ -226,19 +228,17 @@ hear(struct replay_conn *c, uint64_t now)
 	return done > 0 || c->dialog.state == REPLAY_WAITING;
 }
 
-bool
-replay_conn_turn(struct replay_conn *c, short revents, uint64_t now)
+/* As far as it goes, but no longer than others can wait. */
+static void
+go_on(struct replay_conn *c, uint64_t now)
 {
-	bool	 more = true;
+	unsigned	 rounds = 0;
+	bool		 more = true;
 
-	if (c->fd != -1 && !c->connected)
-		connected(c, revents, now);
-	if (c->fd == -1)
-		return false;
-	if (!c->connected)
-		return true;
-	replay_dialog_time(&c->dialog, now);
-	while (more && (c->dialog.state != REPLAY_OVER || c->start < c->end)) {
+	for (; more && (c->dialog.state != REPLAY_OVER || c->start < c->end); rounds++) {
+		c->events = POLLIN | POLLOUT;
+		if (rounds == ROUNDS || (c->deaf && c->dialog.state == REPLAY_OVER))
+			return;
 		c->events = 0;
 		if (c->dialog.state == REPLAY_SECURING && !c->handshake)
 			start_tls(c);
@@ -248,9 +248,21 @@ replay_conn_turn(struct replay_conn *c, short revents, uint64_t now)
 			more = flush(c, now);
 			more = hear(c, now) || more;
 		}
-		if (c->deaf && c->dialog.state == REPLAY_OVER)
-			break;
 	}
+}
+
+bool
+replay_conn_turn(struct replay_conn *c, short revents, uint64_t now)
+{
+
+	if (c->fd != -1 && !c->connected)
+		connected(c, revents, now);
+	if (c->fd == -1)
+		return false;
+	if (!c->connected)
+		return true;
+	replay_dialog_time(&c->dialog, now);
+	go_on(c, now);
 	if (c->dialog.state != REPLAY_OVER || (c->start < c->end && now < c->dialog.due))
 		return true;
 	conn_close(c);

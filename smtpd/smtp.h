@@ -369,6 +369,8 @@ void	auth_free(struct session *);
  * filters that are to know it; otherwise SLICE_NONE, or empty.
  */
 struct slice auth_secret(const struct session *);
+/* What a filter says in that phase, without a secret that it may have been told. */
+struct slice auth_told(const struct session *, struct slice);
 /* Answers from auth: of a login, none in time, none ever. */
 void	auth_answer(uint64_t id, uint32_t serial, enum login);
 void	auth_waited(struct session *);
@@ -386,6 +388,8 @@ bool	verb_is_known(struct slice line);
 
 /* Runs one command line, without its CRLF. */
 void	verb_run(struct session *, struct slice line);
+/* Control characters, but a tab, can stand in no command. */
+bool	verb_has_controls(struct slice);
 /* A line that can be no command is answered with this, unless verb_lost(). */
 void	verb_garbled(struct session *, struct slice line, enum reply);
 /* After a BDAT that cannot be read nobody knows what follows: that ends the session.  False: it is none. */

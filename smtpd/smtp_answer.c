@@ -3,6 +3,8 @@
  * What filters say: registrations, decisions, data lines, reports, and all
  * that none of them may say.  smtp process.
  */
+#include <string.h>
+
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_filter.h"
 
@@ -19,6 +21,9 @@ registers(struct filter_proc *f, const struct filter_answer *a)
 			f->phases |= 1u << a->phase;
 		return;
 	}
+	/* Of others no session tells: that is what `report` is for. */
+	if (a->subsystem > SUBSYSTEM_SMTP_OUT)
+		return;
 	events = &f->events[a->subsystem == SUBSYSTEM_SMTP_OUT];
 	*events |= a->event == EV_MAX ? UINT64_MAX : (uint64_t)1 << a->event;
 }
@@ -59,17 +64,6 @@ asked(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 	return q;
 }
 
-static bool
-has_controls(struct slice s)
-{
-	size_t	 i;
-
-	for (i = 0; i < s.n; i++)
-		if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
-			return true;
-	return false;
-}
-
 /* Why a decision cannot be carried out in that phase; NULL: it can. */
 static const char *
 unusable(const struct filter_answer *a, enum phase phase)
@@ -79,7 +73,7 @@ unusable(const struct filter_answer *a, enum phase phase)
 	case DECISION_DISCONNECT:
 		return filter_refusal_valid(a->param) ? NULL : "its parameter is no reply that refuses, as \"550 text\"";
 	case DECISION_REWRITE:
-		return has_controls(a->param) ? "control characters cannot stand in a command" : NULL;
+		return verb_has_controls(a->param) ? "control characters cannot stand in a command" : NULL;
 	case DECISION_JUNK:
 		return phase == PHASE_COMMIT ? "at commit it is too late for junk" : NULL;
 	default:
@@ -102,7 +96,7 @@ decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 		question_end(q);
 		filter_strike(f, line, "the answer comes too late");
 	} else if ((why = unusable(a, q->phase)) != NULL) {
-		phase_spoiled(q);
+		phase_answered_wrongly(q);
 		filter_strike(f, line, why);
 	} else {
 		filter_answered(f, q);
@@ -136,14 +130,26 @@ reports(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 		filter_strike(f, line, "there is no such session");
 }
 
-/* What is wrong with a line that names an open question spoils that question. */
+static bool
+is_decision(struct slice line)
+{
+	return line.n >= 14 && memcmp(line.p, "filter-result|", 14) == 0;
+}
+
+/*
+ * What is wrong with a line that names an open question spoils that question.
+ * If it was to be the answer, no other will come; where there are no tokens, the
+ * next one is that to the next question.
+ */
 static void
 malformed(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
 	struct session	*s = a->session == 0 ? NULL : session_find(a->session);
 	struct question	*q = s == NULL ? NULL : question_find(f, s, a->token);
 
-	if (q != NULL && q->open)
+	if (q != NULL && q->phase != PHASE_DATA_LINE && is_decision(line))
+		phase_answered_wrongly(q);
+	else if (q != NULL && q->open)
 		phase_spoiled(q);
 	filter_strike(f, line, a->error);
 }

@@ -123,6 +123,8 @@ bool	phase_begin(struct session *);
 /* Nothing is waited for any more. */
 void	phase_end(struct session *);
 bool	phase_filtered(const struct session *);
+/* Does one of these procs decide about it?  A shadow does not. */
+bool	phase_depends(const struct session *, uint64_t bits);
 /* As phase_ask(); raw: the argument as it was typed, for dialect 1. */
 void	phase_ask_raw(struct session *, enum phase, struct slice argument, struct slice raw,
 	    void (*then)(struct session *, const struct outcome *));
@@ -141,6 +143,8 @@ void	phase_decided(struct question *, enum decision, struct slice param);
 void	phase_late(struct question *);
 /* The filter said something that spoils the phase: it is refused for now. */
 void	phase_spoiled(struct question *);
+/* Its answer was none, and no other is to come. */
+void	phase_answered_wrongly(struct question *);
 
 /* -- data lines: smtp_stream.c -- */
 

@@ -57,6 +57,19 @@ phase_begin(struct session *s)
 	return up;
 }
 
+bool
+phase_depends(const struct session *s, uint64_t bits)
+{
+	const struct filter	*f;
+	size_t			 i;
+
+	for (i = 0; (f = chain_every(s, i)) != NULL; i++)
+		if (f->kind == FILTER_PROC && !f->shadow &&
+		    (bits >> f->proc->bit & 1) != 0)
+			return true;
+	return false;
+}
+
 static void
 free_asking(struct session *s)
 {
@@ -103,7 +116,8 @@ decide(struct session *s, enum decision decision, struct slice text)
 	bool		 waited = s->waiting == WAITING_FILTER;
 	char		*copy = NULL;
 
-	report_filter_response(&s->source, a->phase, decision_names[decision], text);
+	report_filter_response(&s->source, a->phase, decision_names[decision],
+	    a->phase == PHASE_AUTH ? auth_told(s, text) : text);
 	if (decision == DECISION_JUNK)
 		mark_junk(s);
 	if (decision == DECISION_JUNK || (decision == DECISION_REWRITE &&
@@ -413,16 +427,17 @@ phase_decided(struct question *q, enum decision decision, struct slice param)
 	const struct filter	*f = q->filter;
 	struct session		*s = q->session;
 	enum phase		 phase = q->phase;
+	struct slice		 told = phase == PHASE_AUTH ? auth_told(s, param) : param;
 
 	question_end(q);
 	if (f->shadow) {
-		report_shadow(s, phase, f, decision, param);
+		report_shadow(s, phase, f, decision, told);
 		return;
 	}
 	s->asking->question = NULL;
 	if (decision == DECISION_REPORT)
 		report_filter_response(&s->source, phase,
-		    decision_names[decision], param);
+		    decision_names[decision], told);
 	if (decision == DECISION_PROCEED || decision == DECISION_REPORT)
 		walk(s);
 	else
@@ -451,6 +466,19 @@ phase_spoiled(struct question *q)
 {
 	if (q->open)
 		phase_late(q);
+}
+
+void
+phase_answered_wrongly(struct question *q)
+{
+	struct session	*s = q->session;
+	bool		 heard = q->open && !q->filter->shadow;
+
+	question_end(q);
+	if (!heard)
+		return;
+	s->asking->question = NULL;
+	fail(s);
 }
 
 void

@@ -374,7 +374,7 @@ session_filter_lost(uint64_t bits)
 		if ((s->source.watchers & bits) == 0)
 			continue;
 		s->source.watchers &= ~bits;
-		if (s->state != STATE_CLOSING)
+		if (s->state != STATE_CLOSING && phase_depends(s, bits))
 			forsake(s);
 	}
 }

@@ -308,8 +308,8 @@ verb_is_known(struct slice line)
 	return verb_find(verb_name(line)) != NULL;
 }
 
-static bool
-has_controls(struct slice line)
+bool
+verb_has_controls(struct slice line)
 {
 	size_t	 i;
 
@@ -491,7 +491,7 @@ verb_run(struct session *s, struct slice line)
 	struct slice		 name;
 	enum reply		 r;
 
-	if (has_controls(line)) {
+	if (verb_has_controls(line)) {
 		verb_garbled(s, line, REPLY_BAD_BYTES);
 		return;
 	}

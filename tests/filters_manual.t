@@ -13,7 +13,7 @@ sed -n 's/^	\[DECISION_[A-Z]*\][ 	]*= "\([a-z]*\)",$/\1/p' lib/filter_table.c >"
 sed -n '/^static const struct conf_word conditions/,/^}/s/.*{ .name = "\([a-z-]*\)", .parse.*/\1/p' \
     smtpd/conf_rule.c >"$T/conditions"
 awks=$(for awk in mawk gawk original-awk; do command -v $awk; done)
-plan $((3 + $(cat "$T/phases" "$T/decisions" "$T/conditions" | wc -l) + 6 + 3 * $(echo "$awks" | wc -w)))
+plan $((3 + $(cat "$T/phases" "$T/decisions" "$T/conditions" | wc -l) + 8 + 4 * $(echo "$awks" | wc -w)))
 
 section() { sed -n "/^\.Sh $1\$/,/^\.Sh /p" $PAGE; }
 for what in phases decisions conditions; do
@@ -67,6 +67,12 @@ display '^[$] printf' >"$T/by-hand"
 sed -n 's/^\$ //p; /^    /p' "$T/by-hand" >"$T/command"
 is "$(cd "$T" && sh command 2>&1)" "$(sed '/^\$ /d; /^    /d' "$T/by-hand")" "it can be tried by hand"
 
+# On a stream that was recorded.
+rptdrive "sh $T/recipients.sh" <tests/data/in-basic-0.6.log >"$T/driven" 2>"$T/err"
+is "$? $(cat "$T/err")" "0 " "rptdrive has nothing to complain of"
+rptcut -f event,phase,decision "$T/driven" | sort -u >"$T/decided"
+is "$(cat "$T/decided")" "$(printf 'filter-response\trcpt-to\t%s\n' proceed reject)" "it decides there"
+
 # -- the filter in awk ---------------------------------------------------------
 
 display '^#!/usr/bin/awk' >"$T/checked.awk"
@@ -96,6 +102,9 @@ for awk in $awks; do
 	"$awk" $live -f "$T/checked.awk" <"$T/in" >"$T/out" 2>"$T/err"
 	same "$T/expected" "$T/out" "$name: the lines come back, with a header"
 	is "$(cat "$T/err")" "" "$name has nothing to say"
+	# shellcheck disable=SC2086
+	rptdrive "exec $awk $live -f $T/checked.awk" <tests/data/in-basic-0.6.log >"$T/driven" 2>"$T/err"
+	is "$? $(cat "$T/err")" "0 " "$name: nor has rptdrive of it"
 	# It answers while its input goes on.
 	# shellcheck disable=SC2086
 	{ sed 4q "$T/in"; sleep 4; } | "$awk" $live -f "$T/checked.awk" >"$T/live" 2>/dev/null &

@@ -3,11 +3,12 @@
 # Two daemons, one relays to the other: what the sender reports as smtp-out and
 # the receiver as smtp-in are the same events in the same order, in both dialects.
 . tests/lib.sh
-plan 20
+plan 25
 
 make_cert || { note "openssl failed"; exit 1; }
 TLS=$PORT
 PLAIN=$(free_port)
+AUTH=$(free_port)
 RECEIVER=$T/receiver
 
 # -- the receiver -----------------------------------------------------------
@@ -28,11 +29,14 @@ pki x key "$T/key.pem"
 smtp max-message-size 100K
 smtp limit max-rcpt 3
 listen on 127.0.0.1 port $TLS tls pki x hostname mx.example.net
+listen on 127.0.0.1 port $AUTH tls auth { alice = "$("$SMTPCTL" encrypt secret)", "a|b c" = "$("$SMTPCTL" encrypt "p:q")",
+    broken = "\$99\$no-hash" } pki x hostname mx.example.net
 listen on 127.0.0.1 port $PLAIN tls-require pki x hostname mx.example.net
 table users { "good@tls.example" = "$USER_NAME", "good2@tls.example" = "$USER_NAME",
     "good3@tls.example" = "$USER_NAME", "good4@tls.example" = "$USER_NAME",
-    "good@clear.example" = "$USER_NAME", "good2@clear.example" = "$USER_NAME" }
+    "good@auth.example" = "$USER_NAME", "good@odd.example" = "$USER_NAME", "good@clear.example" = "$USER_NAME", "good2@clear.example" = "$USER_NAME" }
 action "local" maildir "$T/mail" virtual <users>
+match from auth for domain { auth.example, odd.example } action "local"
 match from any for domain { tls.example, clear.example, refused.example } action "local"
 CONF
 
@@ -47,10 +51,19 @@ ca x cert "$T/cert.pem"
 action tls relay host "smtp+tls://localhost:$TLS" ca x inet4 connections 1
 action clear relay host "smtp+notls://127.0.0.1:$TLS" connections 1
 action refused relay host "smtp+notls://127.0.0.1:$PLAIN" connections 1
+table secrets { right = "alice:secret", wrong = "alice:Secret", odd = "a|b c:p:q", broken = "broken:x" }
+action right relay host "smtp+tls://right@localhost:$AUTH" auth <secrets> ca x inet4 connections 1
+action wrong relay host "smtp+tls://wrong@localhost:$AUTH" auth <secrets> ca x inet4 connections 1
+action odd relay host "smtp+tls://odd@localhost:$AUTH" auth <secrets> ca x inet4 connections 1
+action broken relay host "smtp+tls://broken@localhost:$AUTH" auth <secrets> ca x inet4 connections 1
 action nobody relay host "smtp://127.0.0.1:1"
 match from local for domain tls.example action tls
 match from local for domain clear.example action clear
 match from local for domain refused.example action refused
+match from local for domain auth.example action right
+match from local for domain wrong.example action wrong
+match from local for domain odd.example action odd
+match from local for domain broken.example action broken
 match from local for domain nobody.example action nobody
 CONF
 mkdir -p "$T/spool"
@@ -95,6 +108,10 @@ mail "larger than SIZE" good@clear.example
 { hello; long 90000; } >"$T/message"
 mail "of many lines" good@clear.example
 hello >"$T/message"
+mail "with a login" good@auth.example
+mail "with one of odd characters" good@odd.example
+mail "with a wrong password" good@wrong.example
+mail "with a login that the other side cannot judge" good@broken.example
 mail "to a port where nobody is" good@nobody.example
 
 # -- the streams ------------------------------------------------------------
@@ -135,7 +152,11 @@ for dialect in 1 0.7; do
 	same "$T/out" "$T/in" "dialect $dialect: both sides tell the same"
 done
 is "$(grep -c '^tx-commit' "$T/in"),$(grep -c '^tx-rollback' "$T/in"),$(grep -c '^tx-mail|00000000' "$T/in")" \
-    7,2,1 "and that is all of it"
+    9,2,1 "and that is all of it"
+is "$(sed -n 's/^link-auth|//p' "$T/in" | sort -u)" "error|broken
+fail|alice
+pass|alice
+pass|a|b c" "each login among it"
 ok "a connection that never came up is an event of its own" \
     grep -q '|link-failed|.*|127.0.0.1:1|Connection refused' "$T/out.0.7"
 ok "the sender stops" smtpd_stop

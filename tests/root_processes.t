@@ -4,7 +4,7 @@
 # may trace, read or signal another.
 # mounts: an /etc of its own, with the daemon's users
 . tests/lib.sh
-plan 34
+plan 40
 
 private_etc alice:906
 
@@ -25,13 +25,15 @@ is "$(stat -c %U "$T/home/alice/Maildir"/new/*)" alice "and belongs to it"
 "$TOP/tests/bench/smtp_load" -n 1 -t root@localhost "$PORT" >"$T/load" 2>&1
 ok "root is no recipient" grep -q 'refused 1' "$T/load"
 
-smtp=$(child smtp) lookup=$(child lookup) queue=$(child queue) deliver=$(child deliver)
+smtp=$(child smtp) lookup=$(child lookup) auth=$(child auth) queue=$(child queue) deliver=$(child deliver)
 is "$(ps -o user= -p "$smtp")" _smtpd "smtp runs as _smtpd"
 is "$(ps -o user= -p "$lookup")" _smtplk "lookup runs as _smtplk"
+is "$(ps -o user= -p "$auth")" _smtplk "auth runs as _smtplk"
 is "$(ps -o user= -p "$queue")" _smtpq "queue runs as _smtpq"
 is "$(ps -o user= -p "$deliver")" alice "deliver runs as its user"
 is "$(readlink "/proc/$queue/root")" "$T/spool" "queue is confined to the spool"
 is "$(readlink "/proc/$smtp/root")" /var/empty "smtp is confined to an empty directory"
+is "$(readlink "/proc/$auth/root")" /var/empty "auth is confined to an empty directory"
 reader=$(ps -eo pid=,user=,args= | awk '$2 == "_smtpf" && $3 == "cat" { print $1 }' | sed 1q)
 ok "a proc runs as _smtpf" test -n "$reader"
 
@@ -64,7 +66,7 @@ ok "what is not protected can be attacked" \
 # It may have been stopped by the attack.
 kill -9 $victim
 for a in _smtpd _smtplk _smtpq _smtpf alice; do
-	for b in $smtp $lookup $queue $deliver $smtpd_pid; do
+	for b in $smtp $lookup $auth $queue $deliver $smtpd_pid; do
 		[ "$(ps -o user= -p "$b")" != "$a" ] || continue
 		is "$(python3 "$T/attack.py" "$a" "$b")" nothing \
 		    "$a can do nothing to $(tr '\0' ' ' <"/proc/$b/cmdline")"

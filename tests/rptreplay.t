@@ -209,6 +209,7 @@ make_cert
 mirror()
 {
 	PORT=$(free_port)
+	rm -f mirrored
 	python3 "$TOP/tests/smtp/mirror" "$PORT" "$1" cert.pem key.pem >mirrored 2>&1 &
 	mirror_pid=$!
 	wait_for "$PATIENCE" grep -q ready mirrored
@@ -259,7 +260,8 @@ configure()
 # over STREAM: all sessions in it are.
 over()
 {
-	[ "$(grep -c '|link-connect|' "$1")" = "$(grep -c '|link-disconnect|' "$1")" ]
+	rptcut -f event "$1" >events
+	[ "$(grep -c '^link-connect' events)" = "$(grep -c '^link-disconnect' events)" ]
 }
 
 # Conversations that the others in the tree make with our daemon, but for those of

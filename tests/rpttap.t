@@ -3,7 +3,7 @@
 # rpttap(1): the handshake, what the command is fed, and its deaths.
 . tests/lib.sh
 
-plan 28
+plan 29
 
 cd "$T" || exit 1
 DIALOGUE=$TOP/tests/data/filter-dialogue-0.6.log
@@ -44,6 +44,8 @@ register|ready" "ready" -e tx-commit,tx-rollback -s smtp-in,smtp-out
 registers_is "nothing is said before the daemon is ready" "" "subsystem|smtp-in"
 is "$(timeout 20 rpttap cat <reports 2>got)" "" "who is fed at once registers nothing"
 same got reports "and gets every line"
+
+ok "-L: where the bridges are" test -r "$(rpttap -L)/filter.sh"
 
 # what is fed
 timeout 20 rpttap 'cat >out; echo done' <"$DIALOGUE" >registered 2>errors

@@ -12,8 +12,9 @@
 # At a phase they may call one of proceed(), junk(), reject(reply),
 # disconnect(reply), rewrite(argument), report(text); who calls none proceeds.  At
 # data_line, line is as it is on the wire, a first dot doubled, "." at the end;
-# put(text) has a line stand there, drop() none, and without either it passes; the
-# end stays.  note(text) is for the log: standard output is for the answers.
+# put(text) has a line stand there, drop() none, and without either, or with
+# proceed(), it passes; the end stays.  note(text) is for the log: standard output
+# is for the answers.
 #
 # Without filter-awk, `awk -f filter.awk -f FILE` (mawk: -W interactive), FILE has
 # to say want("filter|smtp-in|rcpt-to") in BEGIN, for each phase and event, and to
@@ -28,16 +29,23 @@ function disconnect(reply) { f_refuse("disconnect", reply) }
 function drop() { f_answer = "drop" }
 
 function put(text,	n, i, part) {
+	if (!f_is_line) {
+		note("filter.awk: put is for on_data_line: " text)
+		return
+	}
 	f_answer = "drop"
 	n = split(text, part, "\n")
 	for (i = 1; i <= n || i == 1; i++)
-		printf "filter-dataline|%s|%s\n", f_ids, (part[i] == "." ? ".." : part[i])
+		f_say("filter-dataline|" f_ids "|" (part[i] == "." ? ".." : part[i]))
 }
 
 function note(text) { printf "%s\n", text > "/dev/stderr" }
 function want(what) { f_wanted = f_wanted "register|" what "\n" }
 
 # -- the rest is not for functions --
+
+# Written in one piece: mawk, made to read what there is, does not buffer either.
+function f_say(text) { f_said = f_said text "\n" }
 
 # A decision that the daemon would not take is none: the mail waits.
 function f_decide(word, text) {
@@ -94,7 +102,7 @@ function f_clear() {
 function f_take(	word, name) {
 	word = f_next()
 	if (word == "config" && f_rest == "ready")
-		printf "%sregister|ready\n", f_wanted
+		f_say(f_wanted "register|ready")
 	if (word != "report" && word !~ /^filter(-request)?$/)
 		return
 	version = time = ""
@@ -200,7 +208,7 @@ function f_request(word, name) {
 		auth = f_rest
 	f_answer = "proceed"
 	call_function(phase)
-	printf "%s|%s|%s\n", word, f_ids, (f_answer == "drop" ? "proceed" : f_answer)
+	f_say(word "|" f_ids "|" (f_answer == "drop" ? "proceed" : f_answer))
 }
 
 function f_data_line(	s) {
@@ -208,9 +216,11 @@ function f_data_line(	s) {
 	phase = "data-line"
 	line = s = f_rest
 	f_answer = "proceed"
+	f_is_line = 1
 	call_function(phase)
+	f_is_line = 0
 	if (f_answer != "drop" || s == ".")
-		printf "filter-dataline|%s|%s\n", f_ids, s
+		f_say("filter-dataline|" f_ids "|" s)
 	f_holds = s != "."
 }
 
@@ -219,9 +229,14 @@ function f_data_line(	s) {
 	f_rest = $0
 	f_holds = 0
 	f_take()
-	if (!f_holds)
+	if (f_said != "" && (!f_holds || length(f_said) > 8000)) {
+		printf "%s", f_said
 		fflush()
+		f_said = ""
+	}
 }
+
+END { printf "%s", f_said }
 
 BEGIN {
 	FS = "\n"

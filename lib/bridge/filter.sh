@@ -21,7 +21,8 @@
 # At a phase they may call one of proceed, junk, reject REPLY, disconnect REPLY,
 # rewrite ARGUMENT, report TEXT; who calls none proceeds.  At data_line, $line is as
 # it is on the wire, a first dot doubled, "." at the end; `put TEXT` has a line
-# stand there, `drop` none, and without either it passes; the end stays.
+# stand there, `drop` none, and without either, or with proceed, it passes; the
+# end stays.
 #
 # `remember NAME` keeps the variable NAME for the session until it ends, `recall
 # NAME` sets it to what was kept; empty if nothing was.
@@ -49,6 +50,10 @@ drop() { f_answer=drop; }
 
 put()
 {
+	if [ "$f_name" != data-line ]; then
+		echo "filter.sh: put is for on_data_line: $1" >&2
+		return
+	fi
 	f_answer=drop
 	f_text=$1
 	while :; do
@@ -72,7 +77,10 @@ recall() { eval "$1=\$kept_${session}_$1"; }
 run()	# [SUBSYSTEM ...]
 {
 	[ $# -gt 0 ] || set -- smtp-in
-	f_wanted="report|$1|link-disconnect" f_has=" "
+	f_wanted= f_has=" "
+	for f_subsystem; do
+		f_wanted="$f_wanted report|$f_subsystem|link-disconnect"
+	done
 	exec 3>&1 4<&0 </dev/null
 	for f_name in $f_phases; do
 		f_function "$f_name"
