@@ -4,7 +4,7 @@
 # every fault of a filter (protocol of smtpd-filters(7)).
 . tests/lib.sh
 
-plan 139
+plan 140
 
 cd "$T" || exit 1
 DATA=$TOP/tests/data
@@ -326,6 +326,18 @@ rcpt-to|u@here.example
 rcpt-to|v@here.example
 data|
 commit|" "without commands the events stand for them"
+lines >smtps <<'END'
+link-connect|h.example|pass|192.0.2.1:1|192.0.2.2:465
+link-tls|TLSv1.3:TLS_AES:256
+link-identify|EHLO|client.example
+link-auth|pass|al|ice
+link-tls|TLSv1.3:TLS_AES:256
+END
+drive smtps "sh ./filter all"
+is "$got $(asked)" "0 connect|h.example|192.0.2.1
+ehlo|client.example
+auth|PLAIN al|ice
+starttls|" "TLS from the beginning is no STARTTLS"
 sed 1,6d one >late
 drive late "sh ./filter all"
 is "$got $(asked | sed q)" "0 mail-from|a|b@c.example" "a session that began before the stream"
