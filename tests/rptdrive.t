@@ -4,7 +4,7 @@
 # every fault of a filter (protocol of smtpd-filters(7)).
 . tests/lib.sh
 
-plan 140
+plan 141
 
 cd "$T" || exit 1
 DATA=$TOP/tests/data
@@ -524,6 +524,19 @@ is "$got" "0 told" "what it writes to standard error is there"
 drive one "while IFS= read -r l; do [ \"\$l\" = 'config|ready' ] && echo 'register|report|smtp-in|link-connect' && echo 'register|ready'
     case \$l in report*) echo 'report|1541750401.5|smtp-in|c73c0aff0dfb6250|a word|or two' ;; esac; done"
 is "$got $(decided)" "0 filter-report|proc|while|a word|or two" "what a filter reports"
+
+# -- a filter from a package, unchanged --
+
+what="Debian's filter-dkimsign signs every message"
+signer=/usr/libexec/opensmtpd/filter-dkimsign
+if [ ! -x $signer ]; then
+	skip "$what" "no opensmtpd-filter-dkimsign"
+else
+	openssl genrsa -out key.pem 2048 2>/dev/null
+	drive "$DATA/in-basic-0.6.log" -V 0.6 "$signer -d example.org -s s1 -k key.pem"
+	is "$got $(decided | grep -c '|filter-dkimsign|data-line: .* made') $(decided | grep -c 'commit|proceed')" \
+	    "0 9 9" "$what"
+fi
 
 # -- usage --
 
