@@ -323,6 +323,9 @@ bench-tools: all $(BENCH)
 bench-replay: all $(LOAD)
 	sh tests/bench/replay
 
+bench-drive: all $(LOAD) $(BENCH)
+	sh tests/bench/drive
+
 bench-fcrdns: all $(LOAD)
 	sh tests/bench/fcrdns
 

@@ -97,7 +97,7 @@ bool
 drive_takes(const struct drive *d)
 {
 	return d->ready && !d->down && d->waiting < d->o->at_once &&
-	    d->held < DRIVE_HELD_MAX &&
+	    (d->held < DRIVE_HELD_MAX || d->waiting == 0) &&
 	    drive_filter_unread(&d->filter) < DRIVE_OUT_HIGH;
 }
 

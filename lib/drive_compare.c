@@ -19,7 +19,8 @@ struct said {
 };
 
 struct pair {
-	struct said	 said[VERSIONS];
+	struct said		 said[VERSIONS];
+	struct report_head	 head;		/* of the line said last */
 };
 
 static struct pair *
@@ -36,40 +37,44 @@ pair_of(struct compare *c, uint64_t session)
 	return NULL;
 }
 
+/* A filter-report of nobody yet. */
+static size_t
+report_of(char *buf, size_t size, const struct report_head *head, struct slice message)
+{
+	const struct report_value	 v[] = {
+		{ RF_KIND,	.token = "proc" },
+		{ RF_FILTER,	.text = SLICE("") },
+		{ RF_MESSAGE,	.text = message },
+	};
+
+	return report_write(buf, size, DIALECT_0_7, EV_FILTER_REPORT, head, v, 3);
+}
+
 /*
  * The line as one that tells what was decided, with room for the name of who
  * did: the phase, the decision and its parameter are its message.
  */
 static size_t
-rewritten(char *buf, size_t size, struct slice line)
+rewritten(char *buf, size_t size, struct slice line, struct report_head *head)
 {
-	char			 message[REPORT_LINE_MAX];
-	struct report		 r;
-	struct report_head	 head = { .subsystem = SUBSYSTEM_SMTP_IN };
-	struct report_value	 v[3] = { { RF_KIND, .token = "proc" },
-		    { RF_FILTER, .text = SLICE("") }, { RF_MESSAGE, .text = SLICE("") } };
-	char			*p = message;
-	size_t			 i;
+	char		 message[REPORT_LINE_MAX];
+	struct report	 r;
+	char		*p = message;
 
 	line.n--;
 	if (line.n >= sizeof(message) || report_parse(&r, line) != REPORT_KNOWN)
 		return 0;
-	for (i = 0; i < r.field[RF_SESSION].n; i++)
-		head.session = head.session << 4 | (uint64_t)(r.field[RF_SESSION].p[i] <= '9' ?
-		    r.field[RF_SESSION].p[i] - '0' : r.field[RF_SESSION].p[i] - 'a' + 10);
-	report_time(r.field[RF_TIME], &head.time);
-	v[2].text = r.field[RF_MESSAGE];
-	if (r.event == EV_FILTER_RESPONSE) {
-		slice_copy(&p, r.field[RF_PHASE]);
+	report_time(r.field[RF_TIME], &head->time);
+	if (r.event != EV_FILTER_RESPONSE)
+		return report_of(buf, size, head, r.field[RF_MESSAGE]);
+	slice_copy(&p, r.field[RF_PHASE]);
+	*p++ = ' ';
+	slice_copy(&p, r.field[RF_DECISION]);
+	if (report_has(&r, RF_PARAM)) {
 		*p++ = ' ';
-		slice_copy(&p, r.field[RF_DECISION]);
-		if (report_has(&r, RF_PARAM)) {
-			*p++ = ' ';
-			slice_copy(&p, r.field[RF_PARAM]);
-		}
-		v[2].text = slice_make(message, (size_t)(p - message));
+		slice_copy(&p, r.field[RF_PARAM]);
 	}
-	return report_write(buf, size, DIALECT_0_7, EV_FILTER_REPORT, &head, v, 3);
+	return report_of(buf, size, head, slice_make(message, (size_t)(p - message)));
 }
 
 static int
@@ -103,7 +108,8 @@ compare_said(struct compare *c, enum version version, uint64_t session, struct s
 	if (p == NULL)
 		return -1;
 	s = &p->said[version];
-	n = rewritten(text, sizeof(text), line);
+	p->head.session = session;
+	n = rewritten(text, sizeof(text), line, &p->head);
 	if (!s->cut && c->kept < COMPARE_MAX)
 		return keep(c, s, slice_make(text, n));
 	s->cut = true;
@@ -134,14 +140,22 @@ write_pair(struct compare *c, const struct pair *p)
 	enum version	 v;
 	struct slice	 rest, line;
 	const char	*lf;
+	char		 more[1024];
+	size_t		 n;
 
-	for (v = 0; v < VERSIONS; v++)
+	for (v = 0; v < VERSIONS; v++) {
 		for (rest = slice_make(p->said[v].text, p->said[v].n); rest.n > 0;
 		    rest = slice_make(lf + 1, rest.n - line.n - 1)) {
 			lf = memchr(rest.p, '\n', rest.n);
 			line = slice_make(rest.p, (size_t)(lf - rest.p));
 			write_line(c, v, line);
 		}
+		if (!p->said[v].cut)
+			continue;
+		n = report_of(more, sizeof(more), &p->head,
+		    SLICE("and more decisions, of which too many had to be kept"));
+		write_line(c, v, slice_make(more, n - 1));
+	}
 }
 
 static void

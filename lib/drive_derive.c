@@ -78,7 +78,9 @@ drive_derive(struct drive *d, struct drive_session *s, const struct report *r,
 		return derive_one(d, s, drive_is_helo(r) ? PHASE_HELO : PHASE_EHLO,
 		    r->field[RF_IDENTITY]);
 	case EV_LINK_TLS:
-		return derive_one(d, s, PHASE_STARTTLS, SLICE(""));
+		/* Before anything was said it is smtps. */
+		return s->state != DRIVE_CONNECTED &&
+		    derive_one(d, s, PHASE_STARTTLS, SLICE(""));
 	case EV_LINK_AUTH:
 		return drive_derive_auth(d, s, r->field[RF_USERNAME]);
 	case EV_TX_BEGIN:

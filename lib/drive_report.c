@@ -17,6 +17,9 @@ send_line(struct drive *d, const char *p, size_t n)
 {
 	char	*room;
 
+	/* The dialect has no such event. */
+	if (n == 0)
+		return;
 	if (d->down || (room = drive_filter_room(&d->filter, n)) == NULL) {
 		d->error = d->down ? d->error : ENOMEM;
 		return;

@@ -4,7 +4,7 @@
 # every fault of a filter (protocol of smtpd-filters(7)).
 . tests/lib.sh
 
-plan 139
+plan 141
 
 cd "$T" || exit 1
 DATA=$TOP/tests/data
@@ -326,6 +326,18 @@ rcpt-to|u@here.example
 rcpt-to|v@here.example
 data|
 commit|" "without commands the events stand for them"
+lines >smtps <<'END'
+link-connect|h.example|pass|192.0.2.1:1|192.0.2.2:465
+link-tls|TLSv1.3:TLS_AES:256
+link-identify|EHLO|client.example
+link-auth|pass|al|ice
+link-tls|TLSv1.3:TLS_AES:256
+END
+drive smtps "sh ./filter all"
+is "$got $(asked)" "0 connect|h.example|192.0.2.1
+ehlo|client.example
+auth|PLAIN al|ice
+starttls|" "TLS from the beginning is no STARTTLS"
 sed 1,6d one >late
 drive late "sh ./filter all"
 is "$got $(asked | sed q)" "0 mail-from|a|b@c.example" "a session that began before the stream"
@@ -512,6 +524,19 @@ is "$got" "0 told" "what it writes to standard error is there"
 drive one "while IFS= read -r l; do [ \"\$l\" = 'config|ready' ] && echo 'register|report|smtp-in|link-connect' && echo 'register|ready'
     case \$l in report*) echo 'report|1541750401.5|smtp-in|c73c0aff0dfb6250|a word|or two' ;; esac; done"
 is "$got $(decided)" "0 filter-report|proc|while|a word|or two" "what a filter reports"
+
+# -- a filter from a package, unchanged --
+
+what="Debian's filter-dkimsign signs every message"
+signer=/usr/libexec/opensmtpd/filter-dkimsign
+if [ ! -x $signer ]; then
+	skip "$what" "no opensmtpd-filter-dkimsign"
+else
+	openssl genrsa -out key.pem 2048 2>/dev/null
+	drive "$DATA/in-basic-0.6.log" -V 0.6 "$signer -d example.org -s s1 -k key.pem"
+	is "$got $(decided | grep -c '|filter-dkimsign|data-line: .* made') $(decided | grep -c 'commit|proceed')" \
+	    "0 9 9" "$what"
+fi
 
 # -- usage --
 
