@@ -367,5 +367,5 @@ uninstall:
 	rm -rf $(DESTDIR)$(EXAMPLEDIR) $(DESTDIR)$(BRIDGEDIR) $(DESTDIR)$(PYTHONDIR)/opensmtpd
 
 clean:
-	rm -rf build demo
+	rm -rf build demo lib/bridge/opensmtpd/__pycache__
 	rm -f $(PROGRAMS) $(UNIT) $(LOAD) $(BENCH) $(QUEUE_BENCH) */*.o */*.d tests/*/*.o tests/*/*.d

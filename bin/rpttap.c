@@ -350,21 +350,22 @@ run(const sigset_t *waiting_mask)
 /* -- options -- */
 
 /*
- * Where the bridges to other languages are: in the tree that this program was
- * built in and still is in, by itself or in build/asan, or where they were installed.
+ * Where the bridges to other languages are: beside the directory of this program,
+ * in the tree where it was built or where it was installed, or was to be.
  */
 static int
 print_bridges(void)
 {
-	static const char *const	 ups[] = { "..", "../../.." };
+	static const char *const	 places[] = { "../lib/bridge", "../../../lib/bridge",
+		"../share/pipepost" };
 	char				 self[PATH_MAX], dir[PATH_MAX], file[PATH_MAX + 32];
 	ssize_t				 n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	size_t				 i;
 	bool				 found = false;
 
 	self[n == -1 ? 0 : n] = '\0';
-	for (i = 0; i < nitems(ups) && !found && n != -1; i++) {
-		snprintf(file, sizeof(file), "%.*s/%s/lib/bridge", (int)(strrchr(self, '/') - self), self, ups[i]);
+	for (i = 0; i < nitems(places) && !found && n != -1; i++) {
+		snprintf(file, sizeof(file), "%.*s/%s", (int)(strrchr(self, '/') - self), self, places[i]);
 		if (realpath(file, dir) == NULL)
 			continue;
 		snprintf(file, sizeof(file), "%s/filter.sh", dir);

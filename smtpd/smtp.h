@@ -369,6 +369,8 @@ void	auth_free(struct session *);
  * filters that are to know it; otherwise SLICE_NONE, or empty.
  */
 struct slice auth_secret(const struct session *);
+/* What a filter says in that phase, without a secret that it may have been told. */
+struct slice auth_told(const struct session *, struct slice);
 /* Answers from auth: of a login, none in time, none ever. */
 void	auth_answer(uint64_t id, uint32_t serial, enum login);
 void	auth_waited(struct session *);

@@ -265,20 +265,73 @@ ask(struct session *s)
 
 /* -- what filters say -- */
 
-/* A filter means another user: "PLAIN user". */
-static bool
-rename_user(struct auth *a, struct slice text)
+static void
+set_username(struct auth *a, struct slice name)
 {
-	size_t	 n = strlen(mechanisms[a->mechanism]) + 1;
+	memcpy(a->username, name.p, name.n);
+	a->username[name.n] = '\0';
+}
+
+/*
+ * A filter means another user, "PLAIN user", or (no user name is that) another
+ * password too, "PLAIN AGEAYg==".
+ */
+static bool
+rewritten(struct auth *a, struct slice text)
+{
+	size_t			 n = strlen(mechanisms[a->mechanism]) + 1;
+	char			 said[SASL_PLAIN_MAX];
+	struct sasl_plain	 p;
+	ssize_t			 len;
 
 	if (text.n < n || strncasecmp(text.p, a->whom, n) != 0)
 		return false;
 	text = slice_make(text.p + n, text.n - n);
+	if (a->mechanism == MECHANISM_PLAIN &&
+	    (len = base64_decode(text, said, sizeof(said))) >= 0 &&
+	    sasl_plain_parse(slice_make(said, (size_t)len), &p) == 0) {
+		memcpy(a->password, p.password.p, p.password.n);
+		a->password[p.password.n] = '\0';
+		set_username(a, p.username);
+		a->other = p.authzid.n > 0 && !slice_eq(p.authzid, p.username);
+		explicit_bzero(said, sizeof(said));
+		return true;
+	}
 	if (!sasl_name_valid(text))
 		return false;
-	memcpy(a->username, text.p, text.n);
-	a->username[text.n] = '\0';
+	set_username(a, text);
 	return true;
+}
+
+/* Does the end of a text say what AUTH PLAIN may? */
+static bool
+is_plain(struct slice text)
+{
+	const char		*blank = text.n == 0 ? NULL : memrchr(text.p, ' ', text.n);
+	struct sasl_plain	 p;
+	char			 said[SASL_PLAIN_MAX];
+	ssize_t			 n;
+	bool			 is;
+
+	if (blank != NULL)
+		text = slice_make(blank + 1, text.n - (size_t)(blank + 1 - text.p));
+	n = base64_decode(text, said, sizeof(said));
+	is = n > 0 && sasl_plain_parse(slice_make(said, (size_t)n), &p) == 0;
+	explicit_bzero(said, sizeof(said));
+	return is;
+}
+
+struct slice
+auth_told(const struct session *s, struct slice text)
+{
+	const char	*said = s->auth == NULL ? NULL : strchr(s->auth->said, ' ');
+
+	if (text.n == 0)
+		return text;
+	if (is_plain(text) || (said != NULL && said[1] != '\0' && s->auth->mechanism == MECHANISM_PLAIN &&
+	    memmem(text.p, text.n, said + 1, strlen(said + 1)) != NULL))
+		return SLICE(SASL_MASK);
+	return text;
 }
 
 static void
@@ -291,7 +344,7 @@ allowed(struct session *s, const struct outcome *o)
 		auth_free(s);
 		session_enter(s, STATE_READY);
 		outcome_reply(s, o);
-	} else if (o->decision == DECISION_REWRITE && !rename_user(a, o->text))
+	} else if (o->decision == DECISION_REWRITE && !rewritten(a, o->text))
 		auth_end(s, REPLY_AUTH_MALFORMED);
 	else if (a->mechanism == MECHANISM_LOGIN)
 		session_reply(s, REPLY_AUTH_PASSWORD, NULL, NULL);
@@ -313,8 +366,7 @@ named(struct session *s, struct slice username, struct slice said)
 	const char	*mechanism = mechanisms[a->mechanism];
 
 	a->named = true;
-	memcpy(a->username, username.p, username.n);
-	a->username[username.n] = '\0';
+	set_username(a, username);
 	snprintf(a->whom, sizeof(a->whom), "%s %s", mechanism, a->username);
 	snprintf(a->said, sizeof(a->said), "%s %.*s", mechanism, (int)said.n, said.p);
 	phase_ask(s, PHASE_AUTH, slice_str(a->whom), allowed);

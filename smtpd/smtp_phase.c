@@ -116,7 +116,8 @@ decide(struct session *s, enum decision decision, struct slice text)
 	bool		 waited = s->waiting == WAITING_FILTER;
 	char		*copy = NULL;
 
-	report_filter_response(&s->source, a->phase, decision_names[decision], text);
+	report_filter_response(&s->source, a->phase, decision_names[decision],
+	    a->phase == PHASE_AUTH ? auth_told(s, text) : text);
 	if (decision == DECISION_JUNK)
 		mark_junk(s);
 	if (decision == DECISION_JUNK || (decision == DECISION_REWRITE &&
@@ -426,16 +427,17 @@ phase_decided(struct question *q, enum decision decision, struct slice param)
 	const struct filter	*f = q->filter;
 	struct session		*s = q->session;
 	enum phase		 phase = q->phase;
+	struct slice		 told = phase == PHASE_AUTH ? auth_told(s, param) : param;
 
 	question_end(q);
 	if (f->shadow) {
-		report_shadow(s, phase, f, decision, param);
+		report_shadow(s, phase, f, decision, told);
 		return;
 	}
 	s->asking->question = NULL;
 	if (decision == DECISION_REPORT)
 		report_filter_response(&s->source, phase,
-		    decision_names[decision], param);
+		    decision_names[decision], told);
 	if (decision == DECISION_PROCEED || decision == DECISION_REPORT)
 		walk(s);
 	else

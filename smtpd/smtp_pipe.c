@@ -193,6 +193,8 @@ whole_line(struct filter_pipe *p, const char *text, size_t n)
 {
 	size_t	 len = p->line_len + n;
 
+	if (len > line_max())
+		return -1;
 	if (p->line_len == 0) {
 		filter_line(p->owner, slice_make(text, n));
 		return 0;

@@ -4,7 +4,7 @@
 # not log in; the process that makes them dies, stops or has too much to do; and no
 # secret stands in the log, in a stream, or is told to a filter.
 . tests/lib.sh
-plan 38
+plan 39
 
 SLOW='$2b$12$abcdefghijklmnopqrstuuT1Iwu6o8Wx7BoOyIMHfgVJq6JO/IJhW'
 MIDDLE='$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u'
@@ -26,6 +26,7 @@ while IFS= read -r line; do
 		*" refused")	decision="reject|535 5.7.8 not you" ;;
 		*" thrown")	decision="disconnect|554 5.7.1 go away" ;;
 		*" alias")	decision="rewrite|${param% alias} alice" ;;
+		*" all")	decision="rewrite|PLAIN AGFsaWNlAHNlY3JldA==" ;;
 		*" nonsense")	decision="rewrite|alice" ;;
 		*)		decision=proceed ;;
 		esac
@@ -176,9 +177,10 @@ is "$(login "$FILTERED" refused secret | codes),$(login -m LOGIN "$FILTERED" ref
 is "$(login "$FILTERED" thrown secret secret | codes | cut -c 1-3)" 554 "or end the session"
 is "$(login "$FILTERED" alias secret | codes),$(login -m LOGIN "$FILTERED" alias secret | codes)" \
     235,235 "or mean another user"
+is "$(login "$FILTERED" all wrong | codes)" 235 "with another password"
 is "$(login "$FILTERED" nonsense secret | codes)" 501 "in the form of the question"
 is "$(sed -n 's/^filter|.*|auth|[^|]*|[^|]*|//p' "$T/told" | sort -u | paste -sd , -)" \
-    "LOGIN alias,LOGIN refused,PLAIN alias,PLAIN alice,PLAIN nonsense,PLAIN refused,PLAIN thrown" \
+    "LOGIN alias,LOGIN refused,PLAIN alias,PLAIN alice,PLAIN all,PLAIN nonsense,PLAIN refused,PLAIN thrown" \
     "they are told who"
 ok "with auth-secrets what was said" grep -qF "|PLAIN AGFsaWNlAHNlY3JldA==" "$T/trusted"
 
@@ -230,6 +232,7 @@ wait_for "$PATIENCE" over
 	# In base64 by itself, and behind the user name, without what its neighbours change.
 	printf '%s' "$SECRET" | base64 | cut -c 1-20
 	printf '\0alice\0%s' "$SECRET" | base64 | cut -c 11-30
+	echo AGFsaWNlAHNlY3JldA==
 } >"$T/secrets"
 is "$(grep -c -a -F -f "$T/secrets" "$T/log" "$T/founding" "$T/report" "$T/told")" "$T/log:0
 $T/founding:0

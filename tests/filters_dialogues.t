@@ -138,8 +138,10 @@ proceed
 proceed
 proceed" "dnsbl"
 began=$(date +%s)
-is "$({ connect 4 127.0.0.4; ask 4 rcpt-to a@b; } | dnsbl)" proceed "who does not answer lists nobody"
-ok "and is waited for two seconds" test $(($(date +%s) - began)) -le 5
+is "$({ for n in 1 2 3 4 5 6 7 8 9; do
+		connect $n 127.0.0.4; ask $n rcpt-to a@b
+	done; } | dnsbl | sort | uniq -c | tr -d ' ')" 9proceed "who does not answer lists nobody"
+ok "and is waited for, but not by one after the other" test $(($(date +%s) - began)) -le 8
 dns=127.0.0.1:1
 is "$({ connect 2 127.0.0.2; sleep 0.2; ask 2 rcpt-to a@b; } | dnsbl)" proceed "nor does who is not there"
 is "$(python3 "$F/dnsbl.py" 2>&1; echo $?)" "usage: dnsbl.py [-r address[:port]] zone ...

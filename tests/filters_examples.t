@@ -4,7 +4,7 @@
 . tests/lib.sh
 . tests/examples.sh
 
-plan 30
+plan 34
 # The same in three languages: refuses joe, and adds a header.
 language()
 {
@@ -51,12 +51,23 @@ $(n=10; for dialect in 0.4 0.5 0.6 0.7; do
 		n=$((n + 1))
 	done
 done)
+filter broken proc-exec "PYTHONPATH='$B' python3 '$T/broken.py'"
+listen on 127.0.1.41 port $PORT filter broken
 # 40 sh speaks 1
 proc "old" "$(language sh)" protocol "1"
 filter smtp-in mail-from on "old"
 filter smtp-in data-line on "old"
 listen on 127.0.1.40 port $PORT filter
 CONF
+cat >broken.py <<'END'
+import opensmtpd
+smtp_in = opensmtpd.SMTP_IN()
+smtp_in.on_filter("mail-from", lambda timestamp, session_id, args:
+                  {"a@b.test": None}[args.address])
+smtp_in.on_filter("data-line", lambda timestamp, session_id, args:
+                  1 / 0 if args.line == "" else None)
+smtp_in.run()
+END
 ok "the daemon starts" smtpd_start
 [ $tests_failed -eq 0 ] || exit 1
 examples_tests
@@ -68,6 +79,16 @@ for n in 10 11 12 13 14 15 16 17 18 19 20 21 40; do
 	is "$(codes $n 1 "MAIL FROM:<joe@b.test>" QUIT) $(deliver $n) $(grep '^X-Same' mail)" \
 	    "550 221  250 250 354 250 221  X-Same: yes" "$(sed -n "s/^# $n //p" smtpd.conf)"
 done
+
+# -- a filter that fails --
+
+rm -f box/*
+is "$(codes 41 1 "MAIL FROM:<joe@b.test>" "MAIL FROM:<a@b.test>" QUIT)" "451 250 221 " \
+    "what a function raises is a 451"
+is "$(codes 41 1 "MAIL FROM:<a@b.test>" "$R" DATA . | cut -c 1-15)" "250 250 354 451" \
+    "in the midst of a message, too"
+is "$(ls box)" "" "and nothing of it passes"
+ok "what was raised is in the log" grep -q 'ZeroDivisionError' log
 
 # -- ban --
 

@@ -4,7 +4,7 @@
 # once: it is about files
 . tests/lib.sh
 
-plan 11
+plan 12
 
 D=$T/root
 { make install DESTDIR="$D" PREFIX=/opt/pp MANDIR=/opt/pp/man SYSCONFDIR=/opt/etc; } >"$T/out" 2>&1
@@ -28,8 +28,12 @@ is "$(ls "$D/opt/pp/share/pipepost")" "filter-awk
 filter.awk
 filter.sh
 opensmtpd" "the bridges, that to Python too where it looks nowhere below PREFIX"
-is "$("$D/opt/pp/bin/rpttap" -L)" /usr/local/share/pipepost \
-    "rpttap says where they were to be when it was built"
+is "$("$D/opt/pp/bin/rpttap" -L)" "$(cd "$D/opt/pp/share/pipepost" && pwd -P)" \
+    "rpttap says where they are"
+is "$(echo 'filter|0.7|1.0|smtp-in|rcpt-to|0f3004c08c82d33e|1ef1c203cc576e5d|a@b' |
+    PATH=$D/opt/pp/bin:$PATH "$D/opt/pp/share/examples/pipepost/filters/recipient-limit" 0)" \
+    "filter-result|0f3004c08c82d33e|1ef1c203cc576e5d|reject|452 4.5.3 Too many recipients: 0 a session" \
+    "the installed examples run"
 is "$(make -n install PREFIX=/usr 2>/dev/null | sed -n 's,^mkdir .* \([^ ]*\)/opensmtpd$,\1,p')" \
     "$(PATH=/usr/bin python3 -c 'import site; print([d for d in site.getsitepackages()
 	if d.startswith("/usr/lib/")][0])' 2>/dev/null || echo /usr/share/pipepost)" \

@@ -153,10 +153,10 @@ for dialect in 1 0.7; do
 done
 is "$(grep -c '^tx-commit' "$T/in"),$(grep -c '^tx-rollback' "$T/in"),$(grep -c '^tx-mail|00000000' "$T/in")" \
     9,2,1 "and that is all of it"
-is "$(sed -n 's/^link-auth|//p' "$T/in" | sort | uniq -c | sed 's/ *//')" "1 error|broken
-1 fail|alice
-1 pass|alice
-1 pass|a|b c" "each login among it"
+is "$(sed -n 's/^link-auth|//p' "$T/in" | sort -u)" "error|broken
+fail|alice
+pass|alice
+pass|a|b c" "each login among it"
 ok "a connection that never came up is an event of its own" \
     grep -q '|link-failed|.*|127.0.0.1:1|Connection refused' "$T/out.0.7"
 ok "the sender stops" smtpd_stop

@@ -4,7 +4,7 @@
 # in the memory of a process or in the log.
 # mounts: an /etc of its own, with users and their passwords
 . tests/lib.sh
-plan 24
+plan 25
 
 private_etc alice:906 locked:907 expired:908 old:909 empty:910 twin:911
 
@@ -28,10 +28,15 @@ shadow root "$HASH"
 sed -i 's/^twin:x:911:911:/twin:x:0:0:/' /etc/passwd
 shadow twin "$HASH"
 
-TABLE=$(free_port)
+TABLE=$(free_port) TLS=$(free_port)
+make_cert
+chmod 755 "$T"
 smtpd_conf <<CONF
 table users { tom = "$HASH" }
 listen on 127.0.0.1 port $PORT auth auth-clear local
+pki x cert "$T/cert.pem"
+pki x key "$T/key.pem"
+listen on 127.0.0.1 port $TLS tls auth <users> hostname localhost
 listen on 127.0.0.1 port $TABLE auth <users> auth-clear local
 proc keep "cat >>'$T/report'" user root protocol "0.7"
 report smtp-in on keep
@@ -82,10 +87,18 @@ with open("/proc/%s/maps" % sys.argv[1]) as maps, open("/proc/%s/mem" % sys.argv
                 found.add(i)
 print(" ".join(map(str, sorted(found))) or "nothing")
 E2
+# With sessions that are still there, in clear and under TLS.
+python3 tests/smtp/login -w 10 "$TABLE" tom "$SECRET" >"$T/clear" &
+clear=$!
+python3 tests/smtp/login -w 10 -c "$T/cert.pem" "$TLS" tom "$SECRET" >"$T/tls" &
+tls=$!
+both() { grep -q 235 "$T/clear" && grep -q 235 "$T/tls"; }
+ok "two are logged in" wait_for "$PATIENCE" both
 for name in smtp auth lookup; do
 	is "$(python3 "$T/search.py" "$(child $name)" "$SECRET")" nothing \
 	    "nothing of the password is left in $name"
 done
+kill $clear $tls
 is "$(python3 "$T/search.py" "$(child smtp)" "smtp-in")" 0 "while what is there is found"
 same_forms()
 {

@@ -13,8 +13,8 @@ listen on 127.0.0.1 port $PORT
 action "local" maildir "$T/run/Maildir"
 match from any for local action "local"
 CONF
-# Six of the daemon, and one that can be ended.
-prlimit --pid $$ --nproc=7:
+# Seven of the daemon, and one that can be ended.
+prlimit --pid $$ --nproc=8:
 ok "the daemon starts" smtpd_start
 as carol sh -c 'echo $$ >"$0" && exec sleep 300' "$T/run/fifth" >/dev/null 2>&1 &
 fifth() { [ -s "$T/run/fifth" ]; }

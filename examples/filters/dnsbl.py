@@ -8,8 +8,8 @@ Refuses the recipients of clients that one of the zones lists.
     listen on 0.0.0.0 filter dnsbl
 
 The questions go out when a client connects, so that the answers are there when
-it names a recipient: what is out then is waited for until it is two seconds old.
-Who does not answer lists nobody.  -r is the resolver, else the first one of
+it names a recipient: what is out then is waited for until it is two seconds old,
+and for less each time that it was in vain.  Who does not answer lists nobody.  -r is the resolver, else the first one of
 resolv.conf.
 """
 import getopt
@@ -28,7 +28,8 @@ PATIENCE = 2.0
 # An address record 127.0.0.2 or the like; 127.255 is how zones say that they do not answer.
 LISTED = re.compile(b"\0\1\0\1....\0\4\x7f[^\xff]", re.DOTALL)
 
-waiting = {}    # by session: the names asked for and not answered, and when
+patience = {}   # by zone
+waiting = {}    # by session: the questions without an answer, their zone, and when they were put
 lists = {}      # by session: a zone that lists it
 sessions = {}   # by number and name of a question: who wants to know
 
@@ -61,11 +62,11 @@ def ask(session_id, zone, name):
         print(f"dnsbl: {error}")
         return
     sessions[number, labels] = session_id, zone
-    waiting.setdefault(session_id, {})[number, labels] = time.monotonic()
+    waiting.setdefault(session_id, {})[number, labels] = zone, time.monotonic()
 
 
 def take_answer():
-    """Reads one, if there is one now; nothing of a session that is gone is there."""
+    """Reads one, or that there will be none; what a session asked that is gone is of no use."""
     try:
         packet = server.recv(65535)
     except OSError:             # the resolver is not there
@@ -74,6 +75,7 @@ def take_answer():
     question = int.from_bytes(packet[:2], "big"), packet[12:end].lower()
     session_id, zone = sessions.pop(question, (None, None))
     waiting.get(session_id, {}).pop(question, None)
+    patience[zone] = PATIENCE
     if session_id is not None and LISTED.search(packet, end + 4):
         lists[session_id] = zone
 
@@ -87,11 +89,16 @@ def link_connect(timestamp, session_id, args):
 
 def rcpt_to(timestamp, session_id, args):
     """Decides, with what there is or what comes soon."""
-    while session_id not in lists and waiting.get(session_id):
-        left = min(waiting[session_id].values()) + PATIENCE - time.monotonic()
-        if not select.select([server], [], [], max(left, 0))[0]:
-            break
-        take_answer()
+    questions = waiting.get(session_id, {})
+    while session_id not in lists and questions:
+        question, (zone, when) = min(questions.items(), key=lambda item: item[1][1])
+        left = when + patience.get(zone, PATIENCE) - time.monotonic()
+        if select.select([server], [], [], max(left, 0))[0]:
+            take_answer()
+        else:
+            del questions[question]
+            sessions.pop(question, None)
+            patience[zone] = patience.get(zone, PATIENCE) / 2
     if session_id in lists:
         return opensmtpd.reject(f"550 5.7.1 Your address is listed by {lists[session_id]}")
     return None
