@@ -346,7 +346,7 @@ finish(void)
 			err(2, NULL);
 	for (;;) {
 		for (i = done = 0; i < ndrives; i++)
-			done += drive_is_done(drives[i]);
+			done += drive_is_down(drives[i]);
 		if (done == ndrives)
 			return;
 		flush();

@@ -260,6 +260,10 @@ resolve(void)
 	int		 error;
 
 	addr_split(slice_str(server), &host, &port);
+	if (addr_is_ip(slice_str(server))) {
+		host = slice_str(server);
+		port = SLICE("");
+	}
 	if (host.n == 0 || host.n >= sizeof(name) || port.n >= sizeof(service))
 		errx(2, "-h: %s is no host:port", server);
 	snprintf(name, sizeof(name), "%.*s", (int)host.n, host.p);

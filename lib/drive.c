@@ -107,12 +107,6 @@ drive_is_down(const struct drive *d)
 	return d->down;
 }
 
-bool
-drive_is_done(const struct drive *d)
-{
-	return d->down;
-}
-
 size_t
 drive_evicted(const struct drive *d)
 {

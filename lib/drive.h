@@ -34,14 +34,12 @@ void		 drive_free(struct drive *);
 
 /* May a line be played now?  Not before the handshake, nor when enough is waited for. */
 bool		 drive_takes(const struct drive *);
-/* The filter has ended, or never began: nothing comes of it any more. */
+/* The filter has ended, by itself or as it should: nothing comes of it any more. */
 bool		 drive_is_down(const struct drive *);
 /* A line of the stream.  0, or -1 with errno ENOMEM. */
 int		 drive_play(struct drive *, const struct report *);
 /* There are no more lines.  As drive_play. */
 int		 drive_finish(struct drive *);
-/* After that: has the filter, too, come to its end? */
-bool		 drive_is_done(const struct drive *);
 /* Sessions that were forgotten because too many were open. */
 size_t		 drive_evicted(const struct drive *);
 

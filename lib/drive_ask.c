@@ -130,9 +130,9 @@ decided(struct drive *d, struct drive_session *s, enum decision decision,
 	drive_ask_end(d, s);
 	s->answered = s->token;
 	respond(d, s, phase, decision, param);
-	if (decision == DECISION_REPORT)	/* it decides nothing */
+	if (decision == DECISION_REPORT)
 		respond(d, s, phase, DECISION_PROCEED, SLICE_NONE);
-	if (decision == DECISION_REWRITE)
+	else if (decision == DECISION_REWRITE)
 		rewrite(d, s, phase, param);
 	else if (decision == DECISION_REJECT || decision == DECISION_DISCONNECT)
 		drive_refuse(d, s, phase, param,

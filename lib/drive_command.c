@@ -48,9 +48,8 @@ parse_none(struct drive_command *c, enum dialect d, struct slice arg)
 static bool
 parse_any(struct drive_command *c, enum dialect d, struct slice arg)
 {
-	(void)c;
 	(void)d;
-	(void)arg;
+	c->argument = arg;
 	return true;
 }
 
@@ -89,9 +88,9 @@ parse_path(struct drive_command *c, enum dialect d, struct slice arg,
 
 	if (arg.n < n || strncasecmp(arg.p, keyword, n) != 0)
 		return false;
-	arg = trim(slice_make(arg.p + n, arg.n - n));
+	arg = slice_make(arg.p + n, arg.n - n);
 	valid = smtp_path_parse(arg, flags | SMTP_PATH_UTF8_OK, &path, &rest) == 0;
-	c->address = valid ? path.typed : loose_path(arg);
+	c->address = valid ? path.typed : loose_path(trim(arg));
 	c->argument = d <= DIALECT_1 ? arg : c->address;
 	return valid;
 }
@@ -213,6 +212,7 @@ drive_rewrite_refused(enum phase phase, struct slice argument, struct slice *val
 		return NULL;
 	case PHASE_STARTTLS:
 	case PHASE_DATA:
+	case PHASE_COMMIT:
 	case PHASE_RSET:
 	case PHASE_QUIT:
 		return argument.n == 0 ? NULL : "501 5.5.4 Invalid command "

@@ -81,6 +81,7 @@ struct drive_session {
 	bool		 commands;	/* its commands were recorded */
 	bool		 has_msgid, esmtp, tls;
 	uint32_t	 msgid;
+	unsigned	 errors;	/* of one refused at connect */
 	char		*src, *rdns, *helo, *host, *sender, *mechanism;
 	char		*rcpts;		/* ", " between them */
 

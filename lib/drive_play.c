@@ -8,6 +8,9 @@
 
 #include "lib/addr.h"
 #include "lib/drive_int.h"
+#include "lib/nitems.h"
+
+#define REFUSED_COMMANDS	5	/* that a client refused at connect may say */
 
 /* -- the end of what was not recorded so -- */
 
@@ -42,6 +45,13 @@ reply(struct drive *d, struct drive_session *s, struct slice text)
 	drive_report_make(d, s, EV_PROTOCOL_SERVER, &v, 1);
 }
 
+static void
+close_session(struct drive *d, struct drive_session *s)
+{
+	drive_report_make(d, s, EV_LINK_DISCONNECT, NULL, 0);
+	s->state = DRIVE_CLOSED;
+}
+
 void
 drive_refuse(struct drive *d, struct drive_session *s, enum phase phase,
     struct slice text, bool closes)
@@ -51,9 +61,10 @@ drive_refuse(struct drive *d, struct drive_session *s, enum phase phase,
 
 	s->diverged = s->refused = true;
 	s->scope = phase;
-	if (phase == PHASE_CONNECT)
+	if (phase == PHASE_CONNECT) {
 		s->state = DRIVE_REFUSED;
-	else if (phase == PHASE_MAIL_FROM)
+		s->errors = text.n > 0 && text.p[0] == '5';
+	} else if (phase == PHASE_MAIL_FROM)
 		make(d, s, EV_TX_MAIL, 0, result, drive_or(s->address, ""));
 	else if (phase == PHASE_RCPT_TO && s->has_msgid)
 		make(d, s, EV_TX_RCPT, s->msgid, result, drive_or(s->address, ""));
@@ -63,33 +74,55 @@ drive_refuse(struct drive *d, struct drive_session *s, enum phase phase,
 	    (phase == PHASE_MAIL_FROM && s->has_msgid))
 		drive_abandon(d, s);
 	reply(d, s, text);
-	if (!closes)
-		return;
-	drive_report_make(d, s, EV_LINK_DISCONNECT, NULL, 0);
-	s->state = DRIVE_CLOSED;
+	if (closes)
+		close_session(d, s);
 }
 
 /* -- a command that is pending: what came of it -- */
 
 enum evidence { ASKED, NOT_ASKED, UNCLEAR, LATER };
 
-/* A reply to what the daemon did not take for a command of that place. */
+/* "555 5.5.4 ... unsupported parameter AUTH": smtpd knows it, and asks before it says so. */
 static bool
-is_misplaced(enum phase phase, struct slice text)
+is_of_parameter(struct slice text)
 {
-	static const struct slice	 codes[] = {
-		SLICE("500"), SLICE("501"), SLICE("502"), SLICE("503"),
-		SLICE("504"), SLICE("521"), SLICE("530"), SLICE("555"),
+	static const struct slice	 known[] = {
+		SLICE(" AUTH"), SLICE(" RET"), SLICE(" ENVID"), SLICE(" NOTIFY"),
+		SLICE(" ORCPT"),
 	};
 	size_t				 i;
 
-	if (text.n < 3)
+	for (i = 0; i < nitems(known); i++)
+		if (text.n > known[i].n && memcmp(text.p + text.n - known[i].n,
+		    known[i].p, known[i].n) == 0)
+			return memcmp(text.p, "555", 3) == 0;
+	return false;
+}
+
+/* A reply to what the daemon did not take for a command of that place. */
+static bool
+is_misplaced(const struct drive_session *s, struct slice text)
+{
+	enum phase			 phase = s->pending;
+	static const struct slice	 codes[] = {
+		SLICE("500"), SLICE("501"), SLICE("502"), SLICE("503"),
+		SLICE("504"), SLICE("521"), SLICE("555"),
+	};
+	size_t				 i;
+
+	if (text.n < 3 || is_of_parameter(text))
 		return false;
 	if (phase == PHASE_COMMIT)
 		return text.p[0] == '5';
 	if (phase == PHASE_MAIL_FROM && memcmp(text.p, "553", 3) == 0)
 		return true;
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+	/*
+	 * There is no TLS, or there is already: that is found out after the
+	 * question.  And what was out of its place may be in it now.
+	 */
+	if ((phase == PHASE_STARTTLS || s->diverged) && memcmp(text.p, "503", 3) == 0)
+		return false;
+	for (i = 0; i < nitems(codes); i++)
 		if (memcmp(text.p, codes[i].p, 3) == 0)
 			return true;
 	return false;
@@ -122,7 +155,7 @@ evidence(const struct drive_session *s, const struct report *r)
 	case EV_FILTER_RESPONSE:
 		return ASKED;
 	case EV_PROTOCOL_SERVER:
-		if (is_misplaced(s->pending, r->field[RF_REPLY]))
+		if (is_misplaced(s, r->field[RF_REPLY]))
 			return NOT_ASKED;
 		return s->doubtful && !(r->field[RF_REPLY].n > 0 &&
 		    (r->field[RF_REPLY].p[0] == '2' || r->field[RF_REPLY].p[0] == '3')) ?
@@ -264,6 +297,8 @@ command(struct drive *d, struct drive_session *s, const struct report *r)
 	s->scope = c.phase;
 	if (c.known && drive_is_out_of_place(s, c.allowed)) {
 		s->skipped = true;
+		if (s->state == DRIVE_REFUSED && ++s->errors > REFUSED_COMMANDS)
+			close_session(d, s);
 		if (c.last && s->state != DRIVE_CLOSED)
 			drive_abandon(d, s);
 		return PLAYED;
@@ -316,12 +351,30 @@ disconnected(struct drive *d, struct drive_session *s, const struct report *r)
 	return GONE;
 }
 
-/* An event that a command caused, with its new argument. */
+/* The field that a new argument of the command takes the place of. */
+static enum field
+rewritten_field(enum event_id event)
+{
+	switch (event) {
+	case EV_LINK_IDENTIFY:
+		return RF_IDENTITY;
+	case EV_LINK_AUTH:
+		return RF_USERNAME;
+	case EV_TX_MAIL:
+	case EV_TX_RCPT:
+		return RF_ADDRESS;
+	default:
+		return RF_MAX;
+	}
+}
+
+/* An event that a command caused. */
 static void
 event(struct drive *d, struct drive_session *s, const struct report *r)
 {
 	struct report	 changed;
-	enum field	 f = r->event == EV_LINK_IDENTIFY ? RF_IDENTITY : RF_ADDRESS;
+	enum field	 f = rewritten_field(r->event);
+	const char	*user;
 
 	if (r->event == EV_TX_MAIL)
 		s->asked_early = false;
@@ -330,12 +383,14 @@ event(struct drive *d, struct drive_session *s, const struct report *r)
 			drive_abandon(d, s);
 		return;
 	}
-	if (s->rewritten == NULL || (r->event != EV_LINK_IDENTIFY &&
-	    r->event != EV_TX_MAIL && r->event != EV_TX_RCPT))
+	if (s->rewritten == NULL || f == RF_MAX)
 		drive_report_pass(d, r);
 	else {
 		changed = *r;
 		changed.field[f] = slice_str(s->rewritten);
+		/* Behind the mechanism. */
+		if (f == RF_USERNAME && (user = strchr(s->rewritten, ' ')) != NULL)
+			changed.field[f] = slice_str(user + 1);
 		drive_report_pass(d, &changed);
 	}
 	drive_note_event(d, s, r);

@@ -11,6 +11,8 @@ cat >"$T/exceptions" <<'END'
 fcrdns -q	asks the DNS
 fcrdns -R	asks the DNS
 fcrdns -j	asks the DNS
+rptreplay	asks a server
+rptfilter -S 'event == tx-rcpt and result == permfail' log | rptreplay	asks a server
 END
 
 recipes()	# MANUAL
@@ -67,6 +69,18 @@ END
 gzip -c "$T/dir/log" >"$T/dir/log.gz"
 printf '%s\n' 192.0.2.10 198.51.100.0/24 alice@example.org example.net >"$T/table"
 echo 'a key for a test' >"$T/dir/key"
+# A filter by two names, and a message.
+cat >"$T/dir/greylist" <<'END'
+#!/bin/sh
+echo 'register|filter|smtp-in|rcpt-to'
+echo 'register|ready'
+while IFS='|' read -r kind version time subsystem phase session token address; do
+	[ "$kind" != filter ] || echo "filter-result|$session|$token|reject|451 4.7.1 later"
+done
+END
+chmod +x "$T/dir/greylist"
+cp "$T/dir/greylist" "$T/dir/sign"
+printf 'Subject: a message\n\ntext\n' >"$T/dir/message.eml"
 
 exception()	# RECIPE: why it is not run
 {

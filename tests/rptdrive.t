@@ -4,7 +4,7 @@
 # every fault of a filter (protocol of smtpd-filters(7)).
 . tests/lib.sh
 
-plan 138
+plan 139
 
 cd "$T" || exit 1
 DATA=$TOP/tests/data
@@ -256,7 +256,10 @@ tx-reset|0000000a
 $quit"
 changes "a client is refused" 'connect=reject|550 go away' "filter-response|connected|reject|550 go away
 protocol-server|550 go away
-$quit"
+link-disconnect"
+rptfilter 'not command ~ "^(EHLO|RCPT)"' one >short
+drive short "sh ./filter connect 'connect=reject|550 go away'"
+is "$(told | tail -n 3)" "$quit" "and may say QUIT before the fifth command"
 changes "a client is thrown out" 'ehlo=disconnect|550 go away punk' \
 "filter-response|ehlo|disconnect|550 go away punk
 protocol-server|550 go away punk

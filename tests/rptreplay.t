@@ -5,7 +5,7 @@
 # samples, and streams that are cut anywhere.
 . tests/lib.sh
 
-plan 70
+plan 73
 SAMPLES=$TOP/tests/data
 
 replay() { timeout 120 "$BIN/rptreplay" -h "127.0.0.1:$PORT" "$@"; }
@@ -80,6 +80,12 @@ is "$(cat out)" "$(diff_line $A 1 'failed||220 x ESMTP|')" "which is told on the
 scripted
 replay <one >out 2>err
 is "$? $(cat out err)" "0 " "a session that is answered as it was"
+"$BIN/rptreplay" -h "localhost:$PORT" <one
+is $? 0 "a server by its name"
+"$BIN/rptreplay" -h "[::1]:$PORT" <one 2>err >out
+is "$? $(sed '1!d; s/: [A-Z].*//' err)" "2 rptreplay: [::1]:$PORT" "or by an address with a port"
+"$BIN/rptreplay" -h ::1 -t 5 </dev/null
+is $? 0 "or without"
 { echo nonsense; cat one; echo; echo 'config|ready'; } | replay >out 2>err
 is "$? $(cat out err)" "2 rptreplay: stdin:1: not a report line: nonsense" "a malformed line"
 echo nonsense | replay -Q 2>err
