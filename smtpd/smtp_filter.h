@@ -58,6 +58,8 @@ enum filter_state {
 };
 
 #define FILTER_STRIKES	10	/* so many wrong lines or late answers end it */
+#define FILTER_PATIENCE	10	/* times its limit: what it does in parts, what it has not read yet */
+#define FILTER_SURPLUS	3	/* times the largest message: what is said of one that is refused */
 #define FILTER_LATENCIES 256	/* answers whose times are remembered */
 
 struct filter_proc {
@@ -69,7 +71,12 @@ struct filter_proc {
 	unsigned	 phases;	/* that it registered: bits 1 << enum phase */
 	uint64_t	 events[2];	/* of smtp-in, of smtp-out: bits 1 << enum event_id */
 	struct questions questions;	/* oldest first */
+	bool		 needed;	/* it is more than a shadow somewhere */
 	bool		 full;		/* its sessions pause */
+	uint64_t	 full_since;	/* monotonic ns */
+	const char	*doomed;	/* why it ends with this turn; NULL */
+	uint64_t	 orphans;	/* questions whose sessions are gone: their answers may come */
+	uint64_t	 stray;		/* bytes of such, since the last that ended */
 	unsigned	 strikes;
 	uint64_t	 struck;	/* when last, monotonic ns */
 	struct proclog	*log;
@@ -130,6 +137,8 @@ void	phase_ask_raw(struct session *, enum phase, struct slice argument, struct s
 bool	phase_watched(const struct session *, const struct filter *);
 /* Is it asked about a phase: by its directive, or as it registered? */
 bool	phase_asks(const struct filter *, enum phase);
+/* Is one of these, as bits of report_source.watchers, more to the session than a shadow? */
+bool	phase_needs(const struct session *, uint64_t bits);
 /* A filter of the session has died: the phase that is asked is refused for now. */
 void	phase_lost(struct session *);
 /* The session ends: nobody is told. */

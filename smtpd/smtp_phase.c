@@ -308,6 +308,19 @@ phase_asks(const struct filter *f, enum phase phase)
 	    filter_registered(filter_of(f->proc), phase);
 }
 
+bool
+phase_needs(const struct session *s, uint64_t bits)
+{
+	const struct filter	*f;
+	size_t			 i;
+
+	for (i = 0; (f = chain_every(s, i)) != NULL; i++)
+		if (f->kind == FILTER_PROC && !f->shadow &&
+		    (bits >> f->proc->bit & 1) != 0)
+			return true;
+	return false;
+}
+
 static enum step
 ask_program(struct session *s, const struct filter *f)
 {
@@ -483,8 +496,10 @@ close_questions(struct session *s)
 {
 	struct question	*q;
 
-	TAILQ_FOREACH(q, &s->questions, session_entry)
+	TAILQ_FOREACH(q, &s->questions, session_entry) {
+		q->excused |= q->open;
 		question_close(q);
+	}
 }
 
 void
