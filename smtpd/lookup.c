@@ -26,6 +26,7 @@ struct held {				/* a verdict whose envelopes are still here */
 	enum process	 asker;
 	uint64_t	 session;
 	uint32_t	 msgid, serial;
+	uint32_t	 rule;
 	uint32_t	 n;
 	uint64_t	 evpid[];
 };
@@ -84,7 +85,7 @@ release_held(bool taken)
 	while ((h = STAILQ_FIRST(&held)) != NULL) {
 		STAILQ_REMOVE_HEAD(&held, entry);
 		send_verdict(h->asker, h->session, h->msgid, h->serial,
-		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, 0, h->evpid,
+		    taken ? VERDICT_OK : VERDICT_TEMPFAIL, h->rule, h->evpid,
 		    taken ? h->n : 0);
 		free(h);
 	}
@@ -98,8 +99,21 @@ drained_cb(struct ipc *ipc, void *arg)
 	release_held(true);
 }
 
+/* UINT32_MAX: none, or none has a filter. */
+static uint32_t
+filtered_rule(const struct ipc_rcpt *q)
+{
+	const struct rule	*rule;
+
+	TAILQ_FOREACH(rule, &proc_conf->rules, entry)
+		if (rule->filter != NULL)
+			break;
+	return rule != NULL && lookup_rule(proc_conf, q, &rule) == MATCH_YES ?
+	    rule->index : UINT32_MAX;
+}
+
 static void
-send_envelopes(enum process asker, const struct ipc_rcpt *q,
+send_envelopes(enum process asker, const struct ipc_rcpt *q, uint32_t rule,
     const struct lookup_result *r, size_t n)
 {
 	struct ipc_envelope	 env = {
@@ -130,6 +144,7 @@ send_envelopes(enum process asker, const struct ipc_rcpt *q,
 	h->session = q->session;
 	h->msgid = q->msgid;
 	h->serial = q->serial;
+	h->rule = rule;
 	h->n = n;
 	STAILQ_INSERT_TAIL(&held, h, entry);
 	ipc_flush(to_queue);
@@ -142,6 +157,7 @@ answer(enum process asker, const struct ipc_rcpt *q)
 {
 	const struct lookup_result	*r;
 	enum verdict			 verdict = VERDICT_TEMPFAIL;
+	uint32_t			 rule = UINT32_MAX;
 	size_t				 n;
 
 	if (to_queue == NULL)
@@ -150,10 +166,12 @@ answer(enum process asker, const struct ipc_rcpt *q)
 	else if (ipc_backlog(to_queue) > BACKLOG)
 		log_warnx("queue does not keep up: %.*s must wait",
 		    (int)q->rcpt.n, q->rcpt.p);
-	else
+	else {
+		rule = filtered_rule(q);
 		verdict = lookup_expand(proc_conf, q, &r, &n);
+	}
 	if (verdict == VERDICT_OK)
-		send_envelopes(asker, q, r, n);
+		send_envelopes(asker, q, rule, r, n);
 	else
 		send_verdict(asker, q->session, q->msgid, q->serial, verdict, 0,
 		    NULL, 0);
@@ -164,7 +182,7 @@ static void
 answer_probe(enum process asker, const struct ipc_rcpt *q)
 {
 	const struct rule	*rule = NULL;
-	enum match		 m = lookup_match(proc_conf, q, q->rcpt, false, &rule);
+	enum match		 m = lookup_rule(proc_conf, q, &rule);
 
 	send_verdict(asker, q->session, q->msgid, q->serial,
 	    m == MATCH_ERROR ? VERDICT_TEMPFAIL : VERDICT_OK,

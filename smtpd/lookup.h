@@ -53,6 +53,8 @@ struct lookup_result {		/* a resolved recipient */
 #define LOOKUP_NODES	10000	/* most names and addresses of one expansion */
 #define LOOKUP_DEPTH	20	/* aliases of aliases */
 
+/* The rule that the recipient itself matches, as it is expanded: its filter is asked. */
+enum match	lookup_rule(const struct conf *, const struct ipc_rcpt *q, const struct rule **);
 /* Expands q->rcpt.  With VERDICT_OK *r are *n results, valid until the next call. */
 enum verdict	lookup_expand(const struct conf *, const struct ipc_rcpt *q,
 		    const struct lookup_result **r, size_t *n);

@@ -435,19 +435,40 @@ decode_sender(struct expansion *e, struct node *n)
 	n->depth = 1;
 }
 
+/* What all else comes from. */
+static struct node
+first_node(struct expansion *e)
+{
+	struct node	 first = { .kind = VALUE_ADDRESS };
+
+	nodes_reset();
+	first.text = first.dest = canonical(e, e->q->rcpt);
+	if (first.text.p != NULL)
+		decode_sender(e, &first);
+	return first;
+}
+
+enum match
+lookup_rule(const struct conf *conf, const struct ipc_rcpt *q, const struct rule **rule)
+{
+	struct expansion	 e = { .conf = conf, .q = q,
+				    .verdict = VERDICT_OK };
+	struct node		 first = first_node(&e);
+
+	if (e.verdict != VERDICT_OK || first.text.p == NULL)
+		return MATCH_NO;
+	return lookup_match(conf, q, first.text, first.depth > 0, rule);
+}
+
 enum verdict
 lookup_expand(const struct conf *conf, const struct ipc_rcpt *q,
     const struct lookup_result **r, size_t *n)
 {
 	struct expansion	 e = { .conf = conf, .q = q,
 				    .verdict = VERDICT_OK };
-	struct node		 first = { .kind = VALUE_ADDRESS };
+	struct node		 first = first_node(&e);
 
-	nodes_reset();
 	nresults = 0;
-	first.text = first.dest = canonical(&e, q->rcpt);
-	if (first.text.p != NULL)
-		decode_sender(&e, &first);
 	add_node(&e, &first);
 	expand_nodes(&e);
 	if (e.verdict == VERDICT_OK && nresults == 0) {

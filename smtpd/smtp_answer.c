@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_filter.h"
 
@@ -47,16 +48,34 @@ handshake_line(struct filter_proc *f, struct slice line,
 	}
 }
 
-/* Answers to sessions that are gone are late, and no fault. */
+/*
+ * What is said to sessions that are gone is late, and no fault: as many answers
+ * as were owed, and of each no more than of a message that is refused.
+ */
+static void
+no_session(struct filter_proc *f, const struct filter_answer *a, struct slice line, bool last)
+{
+	if (f->orphans == 0 && !session_was(a->session)) {
+		filter_strike(f, line, "there is no such session");
+		return;
+	}
+	f->stray += line.n;
+	if (last && f->orphans > 0) {
+		f->orphans--;
+		f->stray = 0;
+	}
+	if (f->stray > (f->orphans + 1) * FILTER_SURPLUS * proc_conf->max_message_size)
+		filter_fail(f, "too much of what it says is said to nobody");
+}
+
 static struct question *
-asked(struct filter_proc *f, const struct filter_answer *a, struct slice line)
+asked(struct filter_proc *f, const struct filter_answer *a, struct slice line, bool last)
 {
 	struct session	*s = session_find(a->session);
 	struct question	*q;
 
 	if (s == NULL) {
-		if (!session_was(a->session))
-			filter_strike(f, line, "there is no such session");
+		no_session(f, a, line, last);
 		return NULL;
 	}
 	if ((q = question_find(f, s, a->token)) == NULL)
@@ -84,12 +103,14 @@ unusable(const struct filter_answer *a, enum phase phase)
 static void
 decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
-	struct question	*q = asked(f, a, line);
+	struct question	*q = asked(f, a, line, true);
 	const char	*why;
 
 	if (q == NULL)
 		return;
-	if (q->phase == PHASE_DATA_LINE) {
+	if (q->excused)
+		question_end(q);
+	else if (q->phase == PHASE_DATA_LINE) {
 		phase_spoiled(q);
 		filter_strike(f, line, "data lines are no phase to decide on");
 	} else if (!q->open) {
@@ -107,7 +128,7 @@ decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 static void
 data_line(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
-	struct question	*q = asked(f, a, line);
+	struct question	*q = asked(f, a, line, slice_eq(a->param, SLICE(".")));
 
 	if (q == NULL)
 		return;
@@ -126,8 +147,8 @@ reports(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 
 	if (s != NULL)
 		report_filter_report(&s->source, "proc", f->conf->name, a->param);
-	else if (!session_was(a->session))
-		filter_strike(f, line, "there is no such session");
+	else
+		no_session(f, a, line, false);
 }
 
 static bool

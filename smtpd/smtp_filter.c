@@ -24,6 +24,7 @@
 #define FORGIVEN	600		/* seconds after which strikes are forgotten */
 #define LINE_SHOWN	200		/* bytes of a wrong line, in the log */
 #define TICK_USEC	250000		/* how exactly time limits are kept */
+#define OVERRUN		(16 * 1024 * 1024) /* what may wait above twice the buffer, as sessions end */
 
 static struct filter_proc	*filters;	/* by index of the proc; conf NULL: it is none */
 static size_t			 nfilters;
@@ -73,10 +74,13 @@ down(struct filter_proc *f)
 		return;
 	enter(f, FILTER_DOWN);
 	f->full = false;
+	f->doomed = NULL;
 	f->strikes = 0;
-	pipe_close(&f->pipe);
 	session_filter_lost((uint64_t)1 << f->conf->bit);
 	questions_end(&f->questions);
+	f->orphans = f->stray = 0;
+	/* Whatever was still said to it is forgotten too. */
+	pipe_close(&f->pipe);
 }
 
 /* The parent ends what is left of it, and starts it again. */
@@ -131,13 +135,14 @@ filter_strike(struct filter_proc *f, struct slice line, const char *reason)
 
 /* -- the beginning of one -- */
 
+/* It may be in the midst of a session: a filter that was not told all ends with the turn. */
 static void
 put(struct filter_proc *f, const char *text, size_t n)
 {
 	char	*room = pipe_room(&f->pipe, n);
 
 	if (room == NULL) {
-		filter_fail(f, "no memory for what it is told");
+		f->doomed = "no memory for what it is told";
 		return;
 	}
 	memcpy(room, text, n);
@@ -298,6 +303,28 @@ filter_relieved(struct filter_proc *f)
 	session_run_all();
 }
 
+/*
+ * Sessions pause for a filter that does not read, not for a shadow.  What it
+ * is told beside their input, of what other filters write too, has a bound.
+ */
+static void
+judge_waiting(struct filter_proc *f)
+{
+	size_t	 waiting = pipe_waiting(&f->pipe), max = f->conf->buffer;
+
+	if (f->doomed == NULL && (waiting > 2 * max + OVERRUN ||
+	    (!f->needed && waiting > max)))
+		f->doomed = "it does not read what it is told";
+	if (f->doomed != NULL) {
+		filter_fail(f, "%s", f->doomed);
+		return;
+	}
+	if (waiting > max && !f->full) {
+		f->full = true;
+		f->full_since = loop_mono();
+	}
+}
+
 /* An end-of-turn hook. */
 static void
 flush_all(void)
@@ -308,11 +335,7 @@ flush_all(void)
 		if (f->conf == NULL)
 			continue;
 		pipe_flush(&f->pipe);
-		f->full |= pipe_waiting(&f->pipe) > f->conf->buffer;
-		/* What comes although its sessions pause has a bound too. */
-		if (pipe_waiting(&f->pipe) > 2 * f->conf->buffer)
-			filter_fail(f, "it reads too slowly: %zu bytes wait for it",
-			    pipe_waiting(&f->pipe));
+		judge_waiting(f);
 	}
 }
 
@@ -321,6 +344,14 @@ is_stuck(const struct filter_proc *f)
 {
 	return f->pipe.blocked && loop_mono() - f->pipe.progress >=
 	    (uint64_t)f->conf->timeout * SECOND;
+}
+
+/* It reads, but so slowly that its sessions would pause for ever. */
+static bool
+is_behind(const struct filter_proc *f)
+{
+	return f->full && loop_mono() - f->full_since >=
+	    FILTER_PATIENCE * (uint64_t)f->conf->timeout * SECOND;
 }
 
 bool
@@ -354,11 +385,25 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 		else if (is_stuck(f))
 			filter_fail(f, "it has read nothing for %lld s",
 			    (long long)f->conf->timeout);
+		else if (is_behind(f))
+			filter_fail(f, "it has not caught up within %lld s",
+			    FILTER_PATIENCE * (long long)f->conf->timeout);
 		else
 			questions_check(f);
 	}
 	if (filters_settled())
 		listener_start();
+}
+
+static bool
+is_needed(const struct proc_conf *c)
+{
+	const struct filter	*f;
+
+	TAILQ_FOREACH(f, &proc_conf->filters, entry)
+		if (f->kind == FILTER_PROC && f->proc == c && !f->shadow)
+			return true;
+	return false;
 }
 
 void
@@ -382,6 +427,7 @@ filters_init(void)
 		if (!c->is_filter)
 			continue;
 		f->conf = c;
+		f->needed = is_needed(c);
 		f->log = proclog_new(c->name);
 		settled = false;
 	}

@@ -58,6 +58,8 @@ enum filter_state {
 };
 
 #define FILTER_STRIKES	10	/* so many wrong lines or late answers end it */
+#define FILTER_PATIENCE	10	/* times its limit: what it does in parts, what it has not read yet */
+#define FILTER_SURPLUS	3	/* times the largest message: what is said of one that is refused */
 #define FILTER_LATENCIES 256	/* answers whose times are remembered */
 
 struct filter_proc {
@@ -69,7 +71,12 @@ struct filter_proc {
 	unsigned	 phases;	/* that it registered: bits 1 << enum phase */
 	uint64_t	 events[2];	/* of smtp-in, of smtp-out: bits 1 << enum event_id */
 	struct questions questions;	/* oldest first */
+	bool		 needed;	/* it is more than a shadow somewhere */
 	bool		 full;		/* its sessions pause */
+	uint64_t	 full_since;	/* monotonic ns */
+	const char	*doomed;	/* why it ends with this turn; NULL */
+	uint64_t	 orphans;	/* questions whose sessions are gone: their answers may come */
+	uint64_t	 stray;		/* bytes of such, since the last that ended */
 	unsigned	 strikes;
 	uint64_t	 struck;	/* when last, monotonic ns */
 	struct proclog	*log;

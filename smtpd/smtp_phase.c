@@ -511,8 +511,10 @@ close_questions(struct session *s)
 {
 	struct question	*q;
 
-	TAILQ_FOREACH(q, &s->questions, session_entry)
+	TAILQ_FOREACH(q, &s->questions, session_entry) {
+		q->excused |= q->open;
 		question_close(q);
+	}
 }
 
 void

@@ -91,17 +91,23 @@ questions_end_session(struct session *s)
 {
 	struct question	*q;
 
-	while ((q = TAILQ_FIRST(&s->questions)) != NULL)
+	while ((q = TAILQ_FIRST(&s->questions)) != NULL) {
+		q->proc->orphans++;
 		question_end(q);
+	}
 }
 
-/* A question's time runs from when it was taken by the pipe. */
+/* A question's time runs from when it was taken by the pipe; not for ever, whatever it says meanwhile. */
 static bool
 is_late(struct question *q)
 {
 	uint64_t	 limit = (uint64_t)q->proc->conf->timeout * SECOND;
 
-	if (!q->open || q->untimed || q->position > q->proc->pipe.written)
+	if (!q->open || q->untimed)
+		return false;
+	if (loop_mono() - q->asked >= FILTER_PATIENCE * limit)
+		return true;
+	if (q->position > q->proc->pipe.written)
 		return false;
 	if (q->started == 0)
 		q->started = loop_mono();

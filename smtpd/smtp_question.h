@@ -30,6 +30,8 @@ struct question {
 	enum phase	 phase;
 	bool		 open;		/* false: its time is over, its answer comes late */
 	bool		 untimed;	/* data lines are still to come */
+	bool		 excused;	/* nobody waits any more, but that was not its fault */
+	uint64_t	 said;		/* bytes of data lines */
 	struct stage	*stage;		/* of a stream of data lines; NULL */
 };
 TAILQ_HEAD(questions, question);

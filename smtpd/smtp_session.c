@@ -13,6 +13,7 @@
 #include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_bus.h"
+#include "smtpd/smtp_chain.h"
 #include "smtpd/smtp_filter.h"
 
 #define DEPARTED		4096	/* sessions whose filters' answers may come too late */
@@ -136,6 +137,9 @@ session_rollback(struct session *s)
 	if (s->tx == NULL)
 		return;
 	msgid = s->tx->msgid;
+	/* Of a client that is there still, a filter is not to take two messages for one. */
+	if (s->tx->stream != NULL && !s->gone)
+		stream_abandon(s->tx->stream);
 	tx_end(s->tx, false);
 	s->tx = NULL;
 	report_tx_rollback(&s->source, msgid);
@@ -145,6 +149,7 @@ session_rollback(struct session *s)
 static void
 session_close(struct session *s)
 {
+	s->gone = true;
 	session_rollback(s);
 	report_link_disconnect(&s->source);
 	io_close(&s->io);
@@ -369,12 +374,12 @@ void
 session_filter_lost(uint64_t bits)
 {
 	struct session	*s, *next;
+	uint64_t	 lost;
 
 	TAILQ_FOREACH_SAFE(s, &sessions, entry, next) {
-		if ((s->source.watchers & bits) == 0)
-			continue;
+		lost = s->source.watchers & bits;
 		s->source.watchers &= ~bits;
-		if (s->state != STATE_CLOSING && phase_depends(s, bits))
+		if (lost != 0 && s->state != STATE_CLOSING && phase_depends(s, lost))
 			forsake(s);
 	}
 }
@@ -469,6 +474,11 @@ session_verdict(uint64_t id, uint32_t msgid, uint32_t serial,
 		wait_end(s);
 		verb_probed(s, rule);
 		session_answered(s);
+		return;
+	}
+	/* A table may have changed since its filters were asked: what they have not seen is not accepted. */
+	if (verdict == VERDICT_OK && (chain_rule_bit(rule) & ~s->tx->rcpt_filter) != 0) {
+		lookup_failed(s);
 		return;
 	}
 	for (i = 0; i < n; i++)

@@ -10,6 +10,7 @@
 
 #include "smtpd/log.h"
 #include "smtpd/loop.h"
+#include "smtpd/proc.h"
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_chain.h"
 #include "smtpd/smtp_filter.h"
@@ -363,13 +364,12 @@ stream_forget(struct question *q)
 
 /* -- out -- */
 
-/* Nothing good can come of the message any more; the session hears it when it has said all. */
+/* The message is refused; the session hears it when it has said all. */
 static void
-spoil(struct stream *st)
+give_up(struct stream *st)
 {
 	struct session	*s = st->tx->session;
 
-	st->tx->refusal = REFUSED_TEMP;
 	stream_abandon(st);
 	if (s->waiting != WAITING_FILTER)
 		return;
@@ -384,8 +384,10 @@ stream_late(struct question *q)
 
 	if (stage->filter->shadow)
 		question_close(q);
-	else
-		spoil(stage->stream);
+	else {
+		stage->stream->tx->refusal = REFUSED_TEMP;
+		give_up(stage->stream);
+	}
 }
 
 static void
@@ -407,24 +409,53 @@ ended(struct stage *stage, struct slice whole)
 		send_end(st, (size_t)(stage - st->stage) + 1);
 }
 
+/* Of a message that is of no interest: its end is awaited all the same, but not for ever. */
+static void
+unheard(struct question *q, bool last)
+{
+	struct filter_proc	*proc = q->proc;
+
+	if (last)
+		question_end(q);
+	else if (q->said > FILTER_SURPLUS * (uint64_t)proc_conf->max_message_size)
+		filter_fail(proc, "it does not end a message");
+}
+
+static void
+heard(struct stage *stage, struct slice line)
+{
+	struct stream	*st = stage->stream;
+	struct question	*q = stage->question;
+	bool		 much = q->said > st->tx->trace + st->tx->received +
+			    proc_conf->max_message_size;
+
+	/* It is at work: its time begins anew. */
+	q->started = loop_mono();
+	if (stage->filter->shadow) {
+		if (much)
+			question_close(q);
+		return;
+	}
+	/* What filters add has a bound, before others get it too. */
+	if (much && st->tx->refusal == REFUSED_NOT)
+		st->tx->refusal = REFUSED_FULL;
+	if (st->tx->refusal != REFUSED_NOT)
+		give_up(st);
+	else
+		send_line(st, (size_t)(stage - st->stage) + 1, line);
+}
+
 void
 stream_line(struct question *q, struct slice line, struct slice whole)
 {
 	struct stage	*stage = q->stage;
 	bool		 last = line.n == 1 && line.p[0] == '.';
 
-	if (stage == NULL) {
-		/* Of a message that is of no interest: its end is awaited all the same. */
-		if (last)
-			question_end(q);
-		return;
-	}
-	if (last) {
+	q->said += line.n + 1;
+	if (stage == NULL)
+		unheard(q, last);
+	else if (last)
 		ended(stage, whole);
-		return;
-	}
-	/* It is at work: its time begins anew. */
-	q->started = loop_mono();
-	if (!stage->filter->shadow)
-		send_line(stage->stream, (size_t)(stage - stage->stream->stage) + 1, line);
+	else
+		heard(stage, line);
 }
