@@ -44,7 +44,7 @@ handshake_line(struct filter_proc *f, struct slice line,
 
 /* Answers to sessions that are gone are late, and no fault. */
 static struct question *
-asked(struct filter_proc *f, const struct filter_answer *a, struct slice line)
+asked(struct filter_proc *f, const struct filter_answer *a, struct slice line, bool lines)
 {
 	struct session	*s = session_find(a->session);
 	struct question	*q;
@@ -54,7 +54,7 @@ asked(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 			filter_strike(f, line, "there is no such session");
 		return NULL;
 	}
-	if ((q = question_find(f, s, a->token)) == NULL)
+	if ((q = question_find(f, s, a->token, lines)) == NULL)
 		filter_strike(f, line, "it was not asked that, or has answered before");
 	return q;
 }
@@ -68,7 +68,7 @@ refuses(enum decision d)
 static void
 decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
-	struct question	*q = asked(f, a, line);
+	struct question	*q = asked(f, a, line, false);
 
 	if (q == NULL)
 		return;
@@ -93,7 +93,7 @@ decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 static void
 data_line(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
-	struct question	*q = asked(f, a, line);
+	struct question	*q = asked(f, a, line, true);
 
 	if (q == NULL)
 		return;
@@ -121,7 +121,7 @@ static void
 malformed(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
 	struct session	*s = a->session == 0 ? NULL : session_find(a->session);
-	struct question	*q = s == NULL ? NULL : question_find(f, s, a->token);
+	struct question	*q = s == NULL ? NULL : question_find(f, s, a->token, false);
 
 	if (q != NULL && q->open)
 		phase_spoiled(q);
