@@ -69,16 +69,16 @@ no_session(struct filter_proc *f, const struct filter_answer *a, struct slice li
 }
 
 static struct question *
-asked(struct filter_proc *f, const struct filter_answer *a, struct slice line, bool last)
+asked(struct filter_proc *f, const struct filter_answer *a, struct slice line, bool lines)
 {
 	struct session	*s = session_find(a->session);
 	struct question	*q;
 
 	if (s == NULL) {
-		no_session(f, a, line, last);
+		no_session(f, a, line, !lines || slice_eq(a->param, SLICE(".")));
 		return NULL;
 	}
-	if ((q = question_find(f, s, a->token)) == NULL)
+	if ((q = question_find(f, s, a->token, lines)) == NULL)
 		filter_strike(f, line, "it was not asked that, or has answered before");
 	return q;
 }
@@ -103,7 +103,7 @@ unusable(const struct filter_answer *a, enum phase phase)
 static void
 decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
-	struct question	*q = asked(f, a, line, true);
+	struct question	*q = asked(f, a, line, false);
 	const char	*why;
 
 	if (q == NULL)
@@ -128,7 +128,7 @@ decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 static void
 data_line(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
-	struct question	*q = asked(f, a, line, slice_eq(a->param, SLICE(".")));
+	struct question	*q = asked(f, a, line, true);
 
 	if (q == NULL)
 		return;
@@ -166,7 +166,7 @@ static void
 malformed(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
 	struct session	*s = a->session == 0 ? NULL : session_find(a->session);
-	struct question	*q = s == NULL ? NULL : question_find(f, s, a->token);
+	struct question	*q = s == NULL ? NULL : question_find(f, s, a->token, false);
 
 	if (q != NULL && q->phase != PHASE_DATA_LINE && is_decision(line))
 		phase_answered_wrongly(q);

@@ -64,17 +64,25 @@ question_close(struct question *q)
 	q->stage = NULL;
 }
 
-/* Answers come in the order of the questions where there is no token. */
+/*
+ * Where there is no token answers come in the order of the questions; but phases may be asked
+ * between two chunks of a message, whose data lines are still to come.
+ */
 struct question *
-question_find(struct filter_proc *proc, struct session *s, uint64_t token)
+question_find(struct filter_proc *proc, struct session *s, uint64_t token, bool lines)
 {
 	bool		 has_token = filter_has_token(proc->conf->dialect);
-	struct question	*q;
+	struct question	*q, *other = NULL;
 
-	TAILQ_FOREACH(q, &s->questions, session_entry)
-		if (q->proc == proc && (!has_token || q->token == token))
-			break;
-	return q;
+	TAILQ_FOREACH(q, &s->questions, session_entry) {
+		if (q->proc != proc || (has_token && q->token != token))
+			continue;
+		if (has_token || (q->phase == PHASE_DATA_LINE) == lines)
+			return q;
+		if (other == NULL)
+			other = q;
+	}
+	return other;
 }
 
 void

@@ -43,8 +43,11 @@ void		 question_asked(struct question *);
 void		 question_end(struct question *);
 /* Nobody waits for it any more, though its answer may come. */
 void		 question_close(struct question *);
-/* The question that an answer is to, or NULL. */
-struct question	*question_find(struct filter_proc *, struct session *, uint64_t token);
+/*
+ * The question that an answer is to, or NULL.  lines: it is a data line; without tokens that tells
+ * which question is meant, if there is one of that kind.
+ */
+struct question	*question_find(struct filter_proc *, struct session *, uint64_t token, bool lines);
 void		 questions_end(struct questions *);	/* of a filter, all */
 void		 questions_end_session(struct session *);
 /* Of those whose time is over, the sessions are told. */

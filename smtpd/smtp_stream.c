@@ -60,7 +60,7 @@ is_missing(struct session *s, const struct filter *f)
 		return !f->proc->bypass;
 	if (filter_has_token(f->proc->dialect))
 		return false;
-	q = question_find(filter_of(f->proc), s, 0);
+	q = question_find(filter_of(f->proc), s, 0, true);
 	return q != NULL && q->phase == PHASE_DATA_LINE;
 }
 
@@ -85,6 +85,12 @@ any_missing(struct session *s)
 		if (is_missing(s, f))
 			return true;
 	return false;
+}
+
+int
+stream_begin(struct stream *st, const char *text)
+{
+	return (st->first = strdup(text)) == NULL ? -1 : 0;
 }
 
 static int
@@ -128,27 +134,6 @@ stream_open(struct tx *tx)
 		}
 	tx->stream = st;
 	return 0;
-}
-
-void
-stream_free(struct stream *st)
-{
-	size_t	 i;
-
-	if (st == NULL)
-		return;
-	for (i = 0; i < st->nstages; i++)
-		if (st->stage[i].question != NULL)
-			question_close(st->stage[i].question);
-	free(st->first);
-	free(st->part);
-	free(st);
-}
-
-int
-stream_begin(struct stream *st, const char *text)
-{
-	return (st->first = strdup(text)) == NULL ? -1 : 0;
 }
 
 /* -- lines to the filters -- */
@@ -249,6 +234,30 @@ tell_end(struct stage *stage)
 	if (put_line(stage, SLICE("."), false) == -1)
 		cut(stage);
 	question_asked(stage->question);
+}
+
+/* Where no token tells messages apart, the next is not begun before this one has its end. */
+static void
+forsake(struct stage *stage)
+{
+	if (stage->question != NULL && !filter_has_token(stage->filter->proc->dialect))
+		tell_end(stage);
+	if (stage->question != NULL)
+		question_close(stage->question);
+}
+
+void
+stream_free(struct stream *st)
+{
+	size_t	 i;
+
+	if (st == NULL)
+		return;
+	for (i = 0; i < st->nstages; i++)
+		forsake(&st->stage[i]);
+	free(st->first);
+	free(st->part);
+	free(st);
 }
 
 /* The end of all lines; behind the last filter the message is there. */
@@ -371,7 +380,8 @@ give_up(struct stream *st)
 	struct session	*s = st->tx->session;
 
 	stream_abandon(st);
-	if (s->waiting != WAITING_FILTER)
+	/* Between two chunks it may be a phase that is waited for. */
+	if (s->waiting != WAITING_FILTER || s->asking != NULL)
 		return;
 	wait_end(s);
 	session_answered(s);

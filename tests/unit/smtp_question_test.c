@@ -95,8 +95,10 @@ end(void)
 {
 	size_t	 i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 2; i++)
 		questions_end(&filters[i].questions);
+	for (i = 0; i < 2; i++) {
+		assert_true(TAILQ_EMPTY(&filters[i].questions));
 		assert_true(TAILQ_EMPTY(&sessions[i].questions));
 	}
 }
@@ -149,10 +151,10 @@ test_time(void **state)
 	begin();
 	q = ask(0, 0, PHASE_NOOP);
 	filters[0].pipe.written = 99;
-	check(100 * SECOND, 0);
+	check(20 * SECOND, 0);
 	assert_int_equal(q->started, 0);
 	filters[0].pipe.written = 100;
-	check(100 * SECOND, 0);
+	check(20 * SECOND, 0);
 	check(LIMIT * SECOND - 1, 0);
 	assert_true(q->open);
 	check(1, 1);
@@ -167,10 +169,36 @@ test_time(void **state)
 	check(100 * SECOND, 1);
 	filters[0].pipe.queued = 300;
 	question_asked(q);
-	check(100 * SECOND, 1);
+	check(20 * SECOND, 1);
 	filters[0].pipe.written = 300;
 	check(0, 1);
 	check(LIMIT * SECOND, 2);
+	assert_ptr_equal(late[1], q);
+	end();
+}
+
+/* Neither a pipe that takes nothing nor a filter that goes on for ever is waited for longer. */
+static void
+test_patience(void **state)
+{
+	struct question	*q;
+	unsigned	 i;
+
+	(void)state;
+	begin();
+	q = ask(0, 0, PHASE_NOOP);
+	check(FILTER_PATIENCE * LIMIT * SECOND - 1, 0);
+	check(1, 1);
+	assert_ptr_equal(late[0], q);
+	q = ask(0, 0, PHASE_DATA_LINE);
+	filters[0].pipe.written = filters[0].pipe.queued;
+	check(0, 1);
+	for (i = 0; i < FILTER_PATIENCE; i++) {
+		check(LIMIT * SECOND - 1, 1);
+		q->started = mono;
+	}
+	check(FILTER_PATIENCE - 1, 1);
+	check(1, 2);
 	assert_ptr_equal(late[1], q);
 	end();
 }
@@ -255,19 +283,19 @@ test_find_token(void **state)
 	for (i = 0; i < 3; i++) {
 		assert_int_not_equal(q[i]->token, 0);
 		assert_int_not_equal(q[i]->token, q[(i + 1) % 3]->token);
-		assert_ptr_equal(question_find(&filters[0], &sessions[0], q[i]->token), q[i]);
-		assert_null(question_find(&filters[1], &sessions[0], q[i]->token));
-		assert_null(question_find(&filters[0], &sessions[1], q[i]->token));
+		assert_ptr_equal(question_find(&filters[0], &sessions[0], q[i]->token, false), q[i]);
+		assert_null(question_find(&filters[1], &sessions[0], q[i]->token, false));
+		assert_null(question_find(&filters[0], &sessions[1], q[i]->token, false));
 	}
-	assert_null(question_find(&filters[0], &sessions[0], other->token));
-	assert_null(question_find(&filters[0], &sessions[0], 0));
+	assert_null(question_find(&filters[0], &sessions[0], other->token, false));
+	assert_null(question_find(&filters[0], &sessions[0], 0, false));
 	/* A late answer is told from the right one; a second one is to nothing. */
 	question_close(q[1]);
-	assert_ptr_equal(question_find(&filters[0], &sessions[0], q[1]->token), q[1]);
+	assert_ptr_equal(question_find(&filters[0], &sessions[0], q[1]->token, false), q[1]);
 	assert_false(q[1]->open);
 	i = q[0]->token;
 	question_end(q[0]);
-	assert_null(question_find(&filters[0], &sessions[0], i));
+	assert_null(question_find(&filters[0], &sessions[0], i, false));
 	end();
 }
 
@@ -286,11 +314,20 @@ test_find_order(void **state)
 		q[i] = ask(1, 0, PHASE_NOOP);
 	question_close(q[0]);
 	for (i = 0; i < 3; i++) {
-		assert_ptr_equal(question_find(&filters[1], &sessions[0], 0), q[i]);
+		assert_ptr_equal(question_find(&filters[1], &sessions[0], 0, false), q[i]);
 		question_end(q[i]);
 	}
-	assert_null(question_find(&filters[1], &sessions[0], 0));
-	assert_ptr_equal(question_find(&filters[1], &sessions[1], 0), other);
+	assert_null(question_find(&filters[1], &sessions[0], 0, false));
+	assert_ptr_equal(question_find(&filters[1], &sessions[1], 0, false), other);
+	/* By its kind, if there is one of it. */
+	q[0] = ask(1, 0, PHASE_DATA_LINE);
+	assert_ptr_equal(question_find(&filters[1], &sessions[0], 0, false), q[0]);
+	q[1] = ask(1, 0, PHASE_NOOP);
+	q[2] = ask(1, 0, PHASE_RSET);
+	assert_ptr_equal(question_find(&filters[1], &sessions[0], 0, true), q[0]);
+	assert_ptr_equal(question_find(&filters[1], &sessions[0], 0, false), q[1]);
+	question_end(q[0]);
+	assert_ptr_equal(question_find(&filters[1], &sessions[0], 0, true), q[1]);
 	end();
 }
 
@@ -326,6 +363,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_begins_anew),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_fatal_strike),
