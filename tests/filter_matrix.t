@@ -16,7 +16,7 @@ export PHASES
 for_rules()
 {
 	grep -v -e '^#' -e '^$' -e '^data-line' -e '| proceed |' -e '^commit | junk' $MATRIX |
-	    awk '$3 != "rewrite" || $1 ~ /^(helo|ehlo|mail-from|rcpt-to)$/'
+	    awk '$3 != "rewrite" || $1 ~ /^(helo|ehlo|auth|mail-from|rcpt-to)$/'
 }
 chosen() { awk -v phases="$PHASES" 'phases == "" || index(" " phases " ", " " $1 " ")'; }
 rows=$(grep '^[a-z]' $MATRIX | chosen | grep -c .)
@@ -52,7 +52,7 @@ conf()
 	cat <<-CONF
 	pki mx cert "$T/cert.pem"
 	pki mx key "$T/key.pem"
-	table secrets { u = "$SECRET" }
+	table secrets { u = "$SECRET", other = "$SECRET" }
 	table users { u = $USER_NAME, other = $USER_NAME }
 	dns timeout 1s
 	smtp limit max-mails 1000
@@ -132,6 +132,7 @@ printf '127.0.0.1 localhost\n' >"$T/hosts"
 for_rules >"$T/rules"
 conf >"$T/conf"
 for dialect in $DIALECTS; do
+	: >"$T/orders$dialect"
 	cat >"$T/filter$dialect" <<-SCRIPT
 	register all
 	on data-line ~^Subject:
@@ -166,7 +167,6 @@ told()
 
 for dialect in $DIALECTS; do
 	eval "port=\$PORT_$(echo "$dialect" | tr -d .)"
-	: >"$T/orders$dialect"
 	told "dialect $dialect" python3 tests/filters/matrix $MATRIX "$port" "$T/stream" "$T/Maildir" \
 	    "$T/orders$dialect"
 done
