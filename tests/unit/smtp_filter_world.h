@@ -418,7 +418,7 @@ answer(unsigned i, const char *text)
 }
 
 /* All pipes take what is in them. */
-static void
+static void __attribute__((unused))
 take_all(void)
 {
 	unsigned	 i;
@@ -427,7 +427,7 @@ take_all(void)
 		proc_of(i)->pipe.written = proc_of(i)->pipe.queued;
 }
 
-static void
+static void __attribute__((unused))
 pass(uint64_t time)
 {
 	on_tick(-1, EV_TIMEOUT, NULL);	/* what the pipe has taken is seen */
