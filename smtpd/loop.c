@@ -44,6 +44,18 @@ loop_init(void)
 }
 
 void
+loop_init_private(void)
+{
+	struct event_config	*config = event_config_new();
+
+	if (config == NULL ||
+	    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == -1 ||
+	    (loop_base = event_base_new_with_config(config)) == NULL)
+		fatalx("event_base_new: no event loop");
+	event_config_free(config);
+}
+
+void
 loop_at_end(void (*fn)(void))
 {
 	if (nhooks == NHOOKS)

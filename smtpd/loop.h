@@ -16,6 +16,11 @@ struct event_base;
 extern struct event_base *loop_base;
 
 void	loop_init(void);
+/*
+ * The same where no other process has a descriptor that is closed while it was waited on: what is
+ * added and removed within a turn costs no system call then.
+ */
+void	loop_init_private(void);
 /* fn runs at the end of every turn; at most 8 hooks. */
 void	loop_at_end(void (*fn)(void));
 /* A hook produced what an earlier one sends: the next turn does not wait for an event. */

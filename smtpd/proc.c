@@ -239,7 +239,11 @@ proc_child(enum process self, const char *user, const char *root)
 	signal(SIGPIPE, SIG_IGN);
 	fcntl(PROC_PARENT_FD, F_SETFD, FD_CLOEXEC);
 	drop(user, root);
-	loop_init();
+	/* It forks nothing, and clients are its own. */
+	if (self == PROC_SMTP)
+		loop_init_private();
+	else
+		loop_init();
 	proc_parent = ipc_new(self, PROC_PARENT, PROC_PARENT_FD, parent_cb,
 	    NULL);
 	loop_run();

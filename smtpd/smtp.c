@@ -61,12 +61,15 @@ stop_when_done(void)
 void
 smtp_main(void)
 {
+	/* Filters think while clients are answered; what that leads to is told them after it. */
+	loop_at_end(filters_flush);
 	io_init(proc_conf->idle);
 	bus_init(bus_pause);
 	stats_init();
 	lines_init();
 	chains_init();
 	filters_init();
+	loop_at_end(filters_flush);
 	loop_at_end(stop_when_done);
 }
 

@@ -126,6 +126,24 @@ decides(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 }
 
 static void
+remember(struct filter_proc *f, struct question *q, struct slice head)
+{
+	if (head.n > sizeof(f->talk))
+		return;
+	memcpy(f->talk, head.p, head.n);
+	f->talk_len = head.n;
+	f->talking = q;
+}
+
+/* Another line of the same message needs no second look. */
+static bool
+talks_on(const struct filter_proc *f, struct slice line)
+{
+	return f->talking != NULL && line.n >= f->talk_len &&
+	    memcmp(line.p, f->talk, f->talk_len) == 0;
+}
+
+static void
 data_line(struct filter_proc *f, const struct filter_answer *a, struct slice line)
 {
 	struct question	*q = asked(f, a, line, true);
@@ -133,6 +151,7 @@ data_line(struct filter_proc *f, const struct filter_answer *a, struct slice lin
 	if (q == NULL)
 		return;
 	if (q->phase == PHASE_DATA_LINE) {
+		remember(f, q, slice_make(line.p, line.n - a->param.n));
 		stream_line(q, a->param, line);
 		return;
 	}
@@ -179,8 +198,14 @@ void
 filter_line(struct filter_proc *f, struct slice line)
 {
 	struct filter_answer	 a;
-	enum filter_line	 kind = filter_answer_parse(&a, f->conf->dialect, line);
+	enum filter_line	 kind;
 
+	if (talks_on(f, line)) {
+		stream_line(f->talking, slice_make(line.p + f->talk_len,
+		    line.n - f->talk_len), line);
+		return;
+	}
+	kind = filter_answer_parse(&a, f->conf->dialect, line);
 	if (f->state == FILTER_REGISTERING) {
 		handshake_line(f, line, kind, &a);
 		return;

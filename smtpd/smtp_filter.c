@@ -325,9 +325,8 @@ judge_waiting(struct filter_proc *f)
 	}
 }
 
-/* An end-of-turn hook. */
-static void
-flush_all(void)
+void
+filters_flush(void)
 {
 	struct filter_proc	*f;
 
@@ -435,7 +434,6 @@ filters_init(void)
 		return;
 	event_assign(&tick, loop_base, -1, EV_PERSIST, tick_cb, NULL);
 	event_add(&tick, &tv);
-	loop_at_end(flush_all);
 }
 
 void

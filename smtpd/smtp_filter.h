@@ -60,6 +60,7 @@ enum filter_state {
 #define FILTER_STRIKES	10	/* so many wrong lines or late answers end it */
 #define FILTER_PATIENCE	10	/* times its limit: what it does in parts, what it has not read yet */
 #define FILTER_SURPLUS	3	/* times the largest message: what is said of one that is refused */
+#define FILTER_TALK_MAX	64	/* "filter-dataline|SESSION|TOKEN|" */
 #define FILTER_LATENCIES 256	/* answers whose times are remembered */
 
 struct filter_proc {
@@ -71,6 +72,10 @@ struct filter_proc {
 	unsigned	 phases;	/* that it registered: bits 1 << enum phase */
 	uint64_t	 events[2];	/* of smtp-in, of smtp-out: bits 1 << enum event_id */
 	struct questions questions;	/* oldest first */
+	/* The message whose line it said last, and how such a line begins: most are followed by another. */
+	struct question	*talking;
+	char		 talk[FILTER_TALK_MAX];
+	size_t		 talk_len;
 	bool		 needed;	/* it is more than a shadow somewhere */
 	bool		 full;		/* its sessions pause */
 	uint64_t	 full_since;	/* monotonic ns */
@@ -87,6 +92,8 @@ struct filter_proc {
 };
 
 void	filters_init(void);
+/* An end-of-turn hook: writes what the pipes take. */
+void	filters_flush(void);
 /* Has every filter registered, failed, or had its time to? */
 bool	filters_settled(void);
 /* The bits of filters that are full: sessions that they watch are not read. */

@@ -150,11 +150,9 @@ listener_close_all(void)
 
 	if (paused)
 		event_del(&retry);
-	for (l = listeners; l != NULL; l = l->next) {
+	/* The parent has them too: a close would not take them out of the loop. */
+	for (l = listeners; l != NULL; l = l->next)
 		event_del(&l->ev);
-		close(l->fd);
-		l->fd = -1;
-	}
 	/* Sessions still point to them; nothing more is accepted. */
 	listeners = NULL;
 }

@@ -12,6 +12,24 @@
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_filter.h"
 
+/* One to one (splitmix64), from a random beginning: random to look at, never twice, never 0. */
+static uint64_t
+new_token(void)
+{
+	static uint64_t	 counter;
+	uint64_t	 x;
+
+	if (counter == 0)
+		arc4random_buf(&counter, sizeof(counter));
+	do {
+		x = counter += 0x9e3779b97f4a7c15;
+		x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+		x = (x ^ x >> 27) * 0x94d049bb133111eb;
+		x ^= x >> 31;
+	} while (x == 0);
+	return x;
+}
+
 struct question *
 question_new(struct filter_proc *proc, struct session *s,
     const struct filter *filter, enum phase phase)
@@ -27,9 +45,7 @@ question_new(struct filter_proc *proc, struct session *s,
 	q->filter = filter;
 	q->phase = phase;
 	q->open = q->untimed = true;
-	do
-		arc4random_buf(&q->token, sizeof(q->token));
-	while (q->token == 0);
+	q->token = new_token();
 	TAILQ_INSERT_TAIL(&proc->questions, q, entry);
 	TAILQ_INSERT_TAIL(&s->questions, q, session_entry);
 	return q;
@@ -48,6 +64,8 @@ question_asked(struct question *q)
 void
 question_end(struct question *q)
 {
+	if (q->proc->talking == q)
+		q->proc->talking = NULL;
 	if (q->stage != NULL)
 		stream_forget(q);
 	TAILQ_REMOVE(&q->proc->questions, q, entry);

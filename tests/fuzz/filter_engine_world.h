@@ -29,12 +29,11 @@ static struct conf	 conf = { .hostname = "mx", .max_line = 500, .max_message_siz
 struct conf		*proc_conf = &conf;
 
 static uint64_t		 mono, random_state;
-static void		(*at_end)(void);
 static event_callback_fn on_tick;
 
 uint64_t loop_mono(void) { return mono; }
 uint64_t loop_wall(void) { return 1543836000000000 + mono / 1000; }
-void loop_at_end(void (*fn)(void)) { at_end = fn; }
+
 
 /* The same in each run. */
 void
@@ -443,7 +442,7 @@ world_turn(void)
 {
 	struct client	*c;
 
-	at_end();
+	filters_flush();
 	for (c = clients; c < clients + SESSIONS; c++)
 		if (c->s != NULL && c->s->io.finishing)
 			c->s->io.cb(&c->s->io, IO_CLOSED);

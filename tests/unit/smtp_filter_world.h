@@ -90,12 +90,6 @@ loop_wall(void)
 	return 1543836000000000 + mono / 1000;
 }
 
-void
-loop_at_end(void (*fn)(void))
-{
-	(void)fn;
-}
-
 int
 event_assign(struct event *ev, struct event_base *base, evutil_socket_t fd,
     short what, event_callback_fn fn, void *arg)
