@@ -446,6 +446,34 @@ test_turns(void **state)
 	assert_int_equal(nstreams, 0);
 }
 
+/* What is open of the window is kept for who stands in line, though another needs less. */
+static void
+test_no_overtaking(void **state)
+{
+	struct slice	 text;
+	size_t		 stored;
+
+	(void)state;
+	text = make_text(3000, &stored);
+	reset(false);
+	begin(0, false, input_of(text, false), true);
+	filter_with(&txs[0], SAME, false);
+	assert_int_equal(content_take(&txs[0]), -1);
+	begin(1, false, SLICE(""), true);
+	content_put(&txs[1], store, 60000);
+	content_refill(SMALL / 2);
+	content_put(&txs[1], store, 80000);
+	assert_int_equal(npieces, 0);
+	content_end(&txs[0], false);
+	content_put(&txs[1], store, 200000);
+	assert_int_equal(npieces, 0);
+	content_refill(SMALL);
+	content_put(&txs[1], store, 1000);
+	content_put(&txs[1], store, 300000);
+	assert_true(npieces > 0);
+	content_end(&txs[1], false);
+}
+
 /* The last of a message overdraws the window; others wait until that is paid back. */
 static void
 test_overdrawn(void **state)
@@ -484,6 +512,7 @@ main(void)
 		cmocka_unit_test(test_client_bound),
 		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_no_overtaking),
 		cmocka_unit_test(test_overdrawn),
 	};
 

@@ -167,6 +167,7 @@ test_time(void **state)
 
 	q = question_new(&filters[0], &sessions[0], &named, PHASE_DATA_LINE);
 	check(100 * SECOND, 1);
+	check(100 * SECOND, 1);
 	filters[0].pipe.queued = 300;
 	question_asked(q);
 	check(20 * SECOND, 1);
