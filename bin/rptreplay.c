@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -251,6 +252,21 @@ tell(const struct input *in)
 
 /* -- options -- */
 
+/* A number that is too large is no port: getaddrinfo(3) would take what its last 16 bits say. */
+static void
+check_port(const char *service)
+{
+	const char	*why;
+
+	if (service[strspn(service, "0123456789")] == '\0') {
+		strtonum(service, 1, 65535, &why);
+		if (why != NULL)
+			errx(2, "-h: %s: port %s is %s: 1 to 65535", server, service, why);
+	} else if (getservbyname(service, "tcp") == NULL)
+		errx(2, "-h: %s: no service is called %s: a port is a number, or as in services(5)",
+		    server, service);
+}
+
 static void
 resolve(void)
 {
@@ -269,6 +285,7 @@ resolve(void)
 	snprintf(name, sizeof(name), "%.*s", (int)host.n, host.p);
 	snprintf(service, sizeof(service), "%.*s", port.n == 0 ? 4 : (int)port.n,
 	    port.n == 0 ? "smtp" : port.p);
+	check_port(service);
 	if ((error = getaddrinfo(name, service, &hints, &addresses)) != 0)
 		errx(2, "%s: %s", server, gai_strerror(error));
 }

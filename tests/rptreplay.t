@@ -5,7 +5,7 @@
 # samples, and streams that are cut anywhere.
 . tests/lib.sh
 
-plan 73
+plan 75
 SAMPLES=$TOP/tests/data
 
 replay() { timeout 120 "$BIN/rptreplay" -h "127.0.0.1:$PORT" "$@"; }
@@ -68,6 +68,12 @@ for wrong in "-n 0" "-n x" "-r -1" "-r x" "-t 0" "-t x" "-m /nowhere" "-h :25" "
 	[ $? = 2 ] || note "$wrong: status $?"
 done >out
 is "$(cat out)" "" "wrong options"
+for wrong in localhost:nowhere localhost:70000 localhost:0; do
+	"$BIN/rptreplay" -h $wrong </dev/null 2>&1 && note "$wrong: status 0"
+done >out
+is "$(wc -l <out)$(grep -vc 'rptreplay: -h: localhost:.*: ' out)" "30" "ports that are none"
+is "$(sed -n 2p out)" "rptreplay: -h: localhost:70000: port 70000 is too large: 1 to 65535" \
+    "are not cut to 16 bits"
 lines $A 1 "$HELLO
 link-disconnect" >one
 is "$(replay one 2>&1 </dev/null | sed 1q | cut -c 1-6)" "usage:" "no files"
