@@ -77,6 +77,8 @@ with open("/proc/%s/maps" % sys.argv[1]) as maps, open("/proc/%s/mem" % sys.argv
         if "r" not in rights or "[v" in rest:
             continue
         start, end = (int(x, 16) for x in where.split("-"))
+        if end - start > 1 << 30:	# what the sanitizers note of memory, not memory
+            continue
         try:
             mem.seek(start)
             data = mem.read(end - start)
